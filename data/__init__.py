@@ -1,0 +1,1 @@
+"""The spectra: chemistry, vocabulary, readers, writers, synthesis, noise, shards and batches."""

@@ -1,0 +1,85 @@
+"""The knobs of the data steps, as plain dataclasses; `params.yaml` gives each its unit, range and reason."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+_STRICT: dict[str, Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProteomeSettings:
+    """Where proteins come from: FASTA files of the user, or the embedded generator where no folder is given."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    folder: str | None = None
+    proteins_per_species: int = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeptideSettings:
+    """In-silico digestion and the sampling of modifications and charges."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    enzyme: str = "trypsin"
+    missed_cleavages: int = 1
+    min_length: int = 7
+    max_length: int = 20
+    per_species: int = 1200
+    pretraining: int = 24000
+    fixed_modifications: tuple[str, ...] = ("C[UNIMOD:4]",)
+    modification_rates: dict[str, float] = field(default_factory=dict)
+    charge_shares: dict[int, float] = field(default_factory=lambda: {2: 0.7, 3: 0.3})
+    validation_share: float = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthesisSettings:
+    """MS2PIP predictions into Parquet shards."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    model: str = "HCDch2"
+    collision_energy: float = 30.0
+    processes: int = 2
+    shard_rows: int = 5000
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseSettings:
+    """Noise at level 1; a level in 0…1 scales every probability, count, width and share linearly.
+
+    Probabilities are per peak or ion; masses errors are standard deviations in ppm.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    peak_dropout: float = 0.15
+    faint_peak_dropout: float = 0.6
+    noise_peaks: int = 40
+    peak_error_ppm: float = 4.0
+    spectrum_error_ppm: float = 3.0
+    intensity_sigma: float = 0.5
+    isotopes: bool = True
+    neutral_loss_probability: float = 0.45
+    a_ion_probability: float = 0.5
+    immonium_probability: float = 0.4
+    internal_fragments: int = 14
+    triply_charged_probability: float = 0.3
+    precursor_probability: float = 0.3
+    coisolation_probability: float = 0.05
+    coisolation_intensity: float = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessingSettings:
+    """What is done to every spectrum of every source before the network sees it."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    min_mz: float = 50.0
+    max_mz: float = 2500.0
+    precursor_tolerance_da: float = 1.5
+    deisotope: bool = False
+    isotope_tolerance_ppm: float = 20.0
+    peaks_per_window: int = 10
+    window_da: float = 100.0
+    max_peaks: int = 120
+    min_relative_intensity: float = 0.002
+    intensity_scaling: str = "root"

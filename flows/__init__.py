@@ -1,0 +1,1 @@
+"""Prefect flows, one file each: order, retries and concurrency of the tasks."""

@@ -1,0 +1,107 @@
+"""`params.yaml` as one typed object: unknown keys are an error that names the key and its nearest neighbour."""
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from data.errors import InputError
+from data.settings import (
+    NoiseSettings,
+    PeptideSettings,
+    PreprocessingSettings,
+    ProteomeSettings,
+    SynthesisSettings,
+)
+from model.settings import NetworkSettings, TrainingSettings
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AugmentSettings(_Section):
+    """The fixed noisy copies of the validation and test spectra."""
+
+    levels: tuple[float, ...] = (0.0, 0.5, 1.0)
+
+
+class CrossValidationSettings(_Section):
+    """Nine folds: how each is trained and run."""
+
+    training: TrainingSettings
+    start: Literal["pretrained", "scratch"] = "pretrained"
+    runner: Literal["threads", "processes", "dask", "ray"] = "threads"
+    runner_address: str | None = None
+    parallel_folds: int = Field(default=2, ge=1)
+    retries: int = Field(default=2, ge=0)
+    test_noise_level: float = Field(default=0.5, ge=0, le=1)
+
+
+class EvaluationSettings(_Section):
+    """What the report measures."""
+
+    steps: int = Field(default=8, ge=1)
+    max_steps: int = Field(default=24, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    bootstrap_samples: int = Field(default=1000, ge=10)
+    sample_spectra: int = Field(default=6, ge=0)
+
+
+class Params(_Section):
+    """All knobs of the pipeline."""
+
+    seed: int
+    proteomes: ProteomeSettings
+    peptides: PeptideSettings
+    synthesis: SynthesisSettings
+    noise: NoiseSettings
+    augment: AugmentSettings
+    preprocessing: PreprocessingSettings
+    network: NetworkSettings
+    training: TrainingSettings
+    cross_validation: CrossValidationSettings
+    evaluation: EvaluationSettings
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check the parameters.
+
+    Raises
+    ------
+    InputError : the file is missing, is no YAML, or holds an unknown key or a value of the wrong type or range.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise InputError("no such parameter file", path=path, remedy="Run from the project's root") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from None
+    if not isinstance(raw, dict):
+        raise InputError("holds no parameters", path=path)
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            raise InputError(
+                "unknown parameter", path=path, record=key, remedy=_nearest(raw, first["loc"])
+            ) from None
+        raise InputError(first["msg"], path=path, record=key) from None
+
+
+def _nearest(raw: dict[str, Any], location: tuple[int | str, ...]) -> str:
+    """Name the known key next to an unknown one."""
+    known = {name for name in _known_keys(Params.model_json_schema())}
+    close = difflib.get_close_matches(str(location[-1]), sorted(known), n=1, cutoff=0.0)
+    return f"Did you mean '{close[0]}'" if close else "Remove it"
+
+
+def _known_keys(schema: dict[str, Any]) -> set[str]:
+    keys = set(schema.get("properties", {}))
+    for part in schema.get("$defs", {}).values():
+        keys |= set(part.get("properties", {}))
+    return keys
