@@ -1,0 +1,118 @@
+"""The batch reader: spectra held as compact arrays, drawn with fresh noise and preprocessed on the way out."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from data.errors import InputError
+from data.noise import add_noise
+from data.peaks import PeakBatch
+from data.preprocessing import preprocess
+from data.schema import Spectrum, from_table
+from data.settings import NoiseSettings, PreprocessingSettings
+from data.shards import read_shards
+from data.vocabulary import PAD, STOP, VOCABULARY
+
+RowFilter: TypeAlias = Callable[[pa.Table], NDArray[np.bool_]]
+
+
+@dataclass
+class SpectrumSet:
+    """Annotated spectra in memory.
+
+    Attributes
+    ----------
+    peaks : of ``rows`` spectra, as stored: neither noise nor preprocessing.
+    tokens : (rows, slots) int64, the peptide's tokens, one stop, padding.
+    """
+
+    peaks: PeakBatch
+    tokens: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(rows,), tokens of each peptide without the stop."""
+        lengths: NDArray[np.int64] = (self.tokens > STOP).sum(1)
+        return lengths
+
+    @classmethod
+    def from_spectra(cls, spectra: Sequence[Spectrum]) -> "SpectrumSet":
+        """Hold annotated spectra.
+
+        Raises
+        ------
+        InputError : there are none, or one has no peptidoform.
+        """
+        if not spectra:
+            raise InputError("no spectra to hold", remedy="Check the row filter and the shards")
+        encoded = [_encode(spectrum) for spectrum in spectra]
+        tokens = np.full((len(encoded), max(map(len, encoded))), PAD, np.int64)
+        for row, ids in enumerate(encoded):
+            tokens[row, : len(ids)] = ids
+        return cls(PeakBatch.from_spectra(spectra), tokens)
+
+    @classmethod
+    def from_shards(cls, folder: Path, keep: RowFilter | None = None) -> "SpectrumSet":
+        """Read shards; ``keep`` says which rows of each table to hold."""
+        return cls.from_spectra(list(spectra_of_shards(folder, keep)))
+
+    def select(self, rows: NDArray[np.int64]) -> "SpectrumSet":
+        """The spectra of these rows."""
+        return SpectrumSet(self.peaks.select(rows), self.tokens[rows])
+
+    def draw(
+        self,
+        rows: NDArray[np.int64],
+        level: NDArray[np.float64],
+        noise: NoiseSettings,
+        preprocessing: PreprocessingSettings,
+        rng: np.random.Generator,
+    ) -> tuple[PeakBatch, NDArray[np.int64]]:
+        """Spectra with fresh noise, preprocessed, and their tokens.
+
+        Parameters
+        ----------
+        rows : (batch,), which spectra.
+        level : (batch,), noise level of each, 0…1: the curriculum's stage is data of this request, so a reader
+            in another process cannot hold an outdated one.
+        """
+        tokens = self.tokens[rows]
+        peptide = np.where(tokens > STOP, tokens, PAD)
+        noisy = add_noise(self.peaks.select(rows), peptide, noise, level, rng)
+        return preprocess(noisy, preprocessing), tokens
+
+
+class LengthBalancedSampler:
+    """Draws rows so that every peptide length is equally frequent, lest long peptides are met too rarely."""
+
+    def __init__(self, lengths: NDArray[np.int64]) -> None:
+        self._rows_of_length = [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
+
+    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """(count,) rows, with replacement."""
+        groups = rng.integers(len(self._rows_of_length), size=count)
+        position = rng.random(count)
+        return np.array(
+            [self._rows_of_length[g][int(p * len(self._rows_of_length[g]))] for g, p in zip(groups, position, strict=True)],
+            np.int64,
+        )
+
+
+def spectra_of_shards(folder: Path, keep: RowFilter | None = None) -> Iterable[Spectrum]:
+    """The spectra of the shards' rows that ``keep`` selects, in order."""
+    for table in read_shards(folder):
+        yield from from_table(table if keep is None else table.filter(pa.array(keep(table))))
+
+
+def _encode(spectrum: Spectrum) -> list[int]:
+    if spectrum.peptidoform is None:
+        raise InputError("has no peptide to learn from", record=spectrum.spectrum_id)
+    return [*VOCABULARY.encode(spectrum.peptidoform), STOP]

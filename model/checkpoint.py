@@ -1,0 +1,103 @@
+"""Checkpoints: a folder with `model.safetensors` and `config.json`; no pickle, so that loading is safe."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from data.errors import CorruptedDataError, InputError, OutputError
+from data.settings import PreprocessingSettings
+from data.vocabulary import VOCABULARY
+from model.recursion import Network
+from model.settings import NetworkSettings
+
+FORMAT_VERSION = 1
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
+
+
+def save_network(
+    folder: Path, network: Network, weights: dict[str, Tensor], preprocessing: PreprocessingSettings, training: dict[str, Any]
+) -> None:
+    """Write weights and configuration; a reader sees the old or the new file, never half of one.
+
+    Parameters
+    ----------
+    weights : state of the network, or its moving average.
+    training : how it was trained, for people.
+    """
+    config = {
+        "format_version": FORMAT_VERSION,
+        "network": asdict(network.settings),
+        "preprocessing": asdict(preprocessing),
+        "tokens": [token.text for token in network.vocabulary.tokens],
+        "training": training,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tensors(folder / WEIGHTS_FILE, weights)
+    write_text(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
+
+
+def load_network(folder: Path, device: str = "cpu") -> tuple[Network, PreprocessingSettings]:
+    """Read a network, ready for inference.
+
+    Raises
+    ------
+    InputError : no model is in the folder, or it was made for other tokens or by another version.
+    CorruptedDataError : its files cannot be read.
+    """
+    if not (folder / CONFIG_FILE).is_file():
+        raise InputError("no model here", path=folder, remedy="Train one with `dvc repro train` or name another with --model")
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text())
+        if config["format_version"] != FORMAT_VERSION or config["tokens"] != [t.text for t in VOCABULARY.tokens]:
+            raise InputError("the model was made for another version of peptrm", path=folder, remedy="Train it again")
+        network = Network(NetworkSettings(**config["network"]), VOCABULARY)
+        network.load_state_dict(load_file(folder / WEIGHTS_FILE))
+        preprocessing = PreprocessingSettings(**config["preprocessing"])
+    except InputError:
+        raise
+    except Exception as error:
+        raise CorruptedDataError(
+            f"the model cannot be read ({type(error).__name__}: {error})", path=folder, remedy="Train it again"
+        ) from error
+    return network.to(device).eval(), preprocessing
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write tensors under a temporary name and rename."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        save_file({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, partial)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"cannot be written ({error.strerror})", path=path, remedy="Free some space") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text under a temporary name and rename."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"cannot be written ({error.strerror})", path=path, remedy="Free some space") from error
+
+
+def autocast(device: str, precision: str) -> torch.autocast:
+    """Mixed precision for matrix products; masses and m/z are outside of it, in float64 and float32.
+
+    Parameters
+    ----------
+    precision : ``bf16``, ``fp32``, or ``auto``: bf16 where the processor multiplies it natively.
+    """
+    native = torch.cpu._is_avx512_bf16_supported() if device == "cpu" else True
+    enabled = precision == "bf16" or (precision == "auto" and native)
+    return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=enabled)

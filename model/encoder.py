@@ -1,0 +1,58 @@
+"""The spectrum encoder: one token a peak, one for the precursor."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from data.chemistry import neutral_mass
+from model.layers import EncoderLayer, MassSinusoids
+from model.settings import NetworkSettings
+
+
+@dataclass
+class EncodedSpectra:
+    """Peaks and precursor as vectors.
+
+    Attributes
+    ----------
+    tokens : (batch, 1 + peaks, width); the first is the precursor.
+    mask : (batch, 1 + peaks) bool, true where there is a peak.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+
+
+class SpectrumEncoder(nn.Module):
+    """m/z sinusoids and intensity of each peak, mass and charge of the precursor, mixed by self-attention."""
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        super().__init__()
+        width = settings.width
+        self.sinusoids = MassSinusoids(width)
+        self.peak = nn.Linear(width, width)
+        self.intensity = nn.Linear(1, width, bias=False)
+        self.precursor = nn.Linear(width, width)
+        self.charge = nn.Embedding(settings.max_charge + 1, width)
+        self.layers = nn.ModuleList(EncoderLayer(width, settings.heads) for _ in range(settings.encoder_layers))
+        self.norm = nn.RMSNorm(width)
+
+    def forward(self, mz: Tensor, intensity: Tensor, precursor_mz: Tensor, charge: Tensor) -> EncodedSpectra:
+        """Encode spectra.
+
+        Parameters
+        ----------
+        mz : (batch, peaks) float64, Th, padded with +inf.
+        intensity : (batch, peaks) float32.
+        precursor_mz : (batch,) float64, Th.
+        charge : (batch,) int64.
+        """
+        present = mz.isfinite()
+        peaks = self.peak(self.sinusoids(mz.masked_fill(~present, 0.0))) + self.intensity(intensity[..., None])
+        precursor = self.precursor(self.sinusoids(neutral_mass(precursor_mz, charge))) + self.charge(charge)
+        x = torch.cat([precursor[:, None], peaks], 1)
+        mask = torch.cat([torch.ones_like(present[:, :1]), present], 1)
+        for layer in self.layers:
+            x = layer(x, mask)
+        return EncodedSpectra(self.norm(x), mask)

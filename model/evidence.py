@@ -1,0 +1,214 @@
+"""Mass evidence: what the observed peaks say about every residue in every slot of a hypothesis. Physics, no weights."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from data.chemistry import ION_SERIES, WATER, fragment_mz, neutral_mass
+from data.vocabulary import PAD, STOP, Vocabulary
+from model.settings import NetworkSettings
+
+SERIES_FEATURES = len(ION_SERIES)
+"""The first features of a candidate: intensity per ion series."""
+
+AHEAD_FEATURE = 2 * SERIES_FEATURES
+"""Position of the look-ahead among a candidate's features, behind intensities and mass errors."""
+
+CANDIDATE_FEATURES = AHEAD_FEATURE + 5
+"""Per slot and candidate: intensity and mass error per ion series, look-ahead, closure, and the prefix's support."""
+
+SLOT_FEATURES = 6
+"""Per slot: support of the prefix (3), closure, little mass left, too much mass used."""
+
+_SINGLY_CHARGED = tuple(series for series in ION_SERIES if series.charge == 1)
+
+
+@dataclass
+class SpectrumIndex:
+    """What the look-ups need of a batch of spectra, computed once and reused by every step.
+
+    Attributes
+    ----------
+    mz : (batch, peaks) float32, Th, ascending, padded with +inf.
+    intensity : (batch, peaks) float32, base peak = 1, padded with 0.
+    peptide_mass : (batch,) float64, Da, neutral, water included.
+    charge : (batch,) int64.
+    ahead_mass : (batch, nodes) float32, Da, ascending: prefix masses that lie one residue before an observed cleavage.
+    ahead_intensity : (batch, nodes) float32: intensity of the peak that shows that cleavage.
+    """
+
+    mz: Tensor
+    intensity: Tensor
+    peptide_mass: Tensor
+    charge: Tensor
+    ahead_mass: Tensor
+    ahead_intensity: Tensor
+
+
+@dataclass
+class Evidence:
+    """Evidence of one step.
+
+    Attributes
+    ----------
+    candidate : (batch, slots, residues, CANDIDATE_FEATURES) float32; the residues are the tokens after ``STOP``.
+    slot : (batch, slots, SLOT_FEATURES) float32.
+    prefix_mass : (batch, slots) float64, Da: mass of the hypothesis before each slot.
+    remaining_mass : (batch, slots) float64, Da: residue mass of the peptide not yet used before each slot.
+    """
+
+    candidate: Tensor
+    slot: Tensor
+    prefix_mass: Tensor
+    remaining_mass: Tensor
+
+
+class MassEvidence(torch.nn.Module):
+    """Looks up, for every slot and candidate, the ions of the cleavage that this candidate would make.
+
+    The hypothesis is the arg max of the current answer up to its first stop. Slot i starts at the sum of the masses
+    before it, P_i; candidate a would cleave at P_i + m_a.
+    """
+
+    masses: Tensor
+    is_terminal: Tensor
+
+    def __init__(self, settings: NetworkSettings, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.settings = settings
+        self.register_buffer("masses", torch.as_tensor(vocabulary.masses, dtype=torch.float64), persistent=False)
+        self.register_buffer("is_terminal", torch.as_tensor(vocabulary.is_terminal), persistent=False)
+
+    @torch.no_grad()
+    def index(self, mz: Tensor, intensity: Tensor, precursor_mz: Tensor, charge: Tensor) -> SpectrumIndex:
+        """Prepare a batch of spectra for the look-ups.
+
+        Parameters
+        ----------
+        mz : (batch, peaks) float64, Th, ascending, padded with +inf.
+        intensity : (batch, peaks) float32.
+        precursor_mz : (batch,) float64, Th.
+        charge : (batch,) int64.
+        """
+        peptide_mass = neutral_mass(precursor_mz, charge)
+        residues = self.masses[STOP + 1 :][~self.is_terminal[STOP + 1 :]].unique()
+        cleavages = torch.cat([_prefix_mass(mz, peptide_mass[:, None], series.terminus) for series in _SINGLY_CHARGED], 1)
+        nodes = (cleavages[..., None] - residues).flatten(1).float()
+        heights = intensity.repeat(1, len(_SINGLY_CHARGED)).repeat_interleave(len(residues), 1)
+        usable = nodes.isfinite() & (nodes > -1)
+        nodes = nodes.masked_fill(~usable, torch.inf)
+        order = nodes.argsort(1)
+        return SpectrumIndex(
+            mz=mz.float().contiguous(),
+            intensity=intensity,
+            peptide_mass=peptide_mass,
+            charge=charge,
+            ahead_mass=nodes.gather(1, order).contiguous(),
+            ahead_intensity=(heights * usable).gather(1, order),
+        )
+
+    @torch.no_grad()
+    def forward(self, index: SpectrumIndex, answer: Tensor) -> Evidence:
+        """Evidence for the current answer.
+
+        Parameters
+        ----------
+        index : of ``batch`` spectra.
+        answer : (batch, slots, tokens), logits of the current answer.
+        """
+        prefix = self._prefix(answer)
+        residue_mass = (index.peptide_mass - WATER)[:, None]
+        remaining = residue_mass - prefix
+        closure_da = residue_mass * (self.settings.closure_tolerance_ppm * 1e-6)
+        cleavage = prefix[..., None] + self.masses[STOP + 1 :]
+        intensity, error = self._ions(index, cleavage)
+        support = self._support(index, prefix)
+        closes = ((cleavage - residue_mass[..., None]).abs() < closure_da[..., None]).float()
+        features = torch.cat(
+            [
+                intensity,
+                error,
+                self._ahead(index, cleavage)[..., None],
+                closes[..., None],
+                support[:, :, None, :].expand(-1, -1, cleavage.shape[2], -1),
+            ],
+            -1,
+        )
+        slot = torch.stack([remaining.abs() < closure_da, remaining < 50.0, remaining < -closure_da], -1).float()
+        return Evidence(
+            candidate=features,
+            slot=torch.cat([support, slot], -1),
+            prefix_mass=prefix,
+            remaining_mass=remaining,
+        )
+
+    def _prefix(self, answer: Tensor) -> Tensor:
+        """Mass before each slot (batch, slots) float64; nothing is added after the first stop."""
+        tokens = answer.argmax(-1)
+        ended = ((tokens == PAD) | (tokens == STOP)).cumsum(1) > 0
+        mass = self.masses[tokens.masked_fill(ended, PAD)]
+        return mass.cumsum(1) - mass
+
+    def _ions(self, index: SpectrumIndex, cleavage: Tensor) -> tuple[Tensor, Tensor]:
+        """Intensity and closeness (1 exact, 0 at the tolerance) per ion series; both (batch, ..., series)."""
+        peptide_mass = index.peptide_mass.view(-1, *[1] * (cleavage.dim() - 1))
+        found = []
+        for series in ION_SERIES:
+            query = fragment_mz(cleavage, peptide_mass, series).float().flatten(1)
+            tolerance_da = (query * (self.settings.fragment_tolerance_ppm * 1e-6)).clamp(
+                min=self.settings.fragment_tolerance_min_da
+            )
+            intensity, distance = strongest_within(index.mz, index.intensity, query, tolerance_da)
+            possible = (index.charge >= series.charge)[:, None]
+            intensity = intensity * possible
+            closeness = (1 - distance / tolerance_da) * (intensity > 0)
+            found.append((intensity.view(cleavage.shape), closeness.view(cleavage.shape)))
+        return torch.stack([i for i, _ in found], -1), torch.stack([c for _, c in found], -1)
+
+    def _ahead(self, index: SpectrumIndex, cleavage: Tensor) -> Tensor:
+        """Strongest peak that one more residue would explain; shape of ``cleavage``."""
+        query = cleavage.float().flatten(1)
+        tolerance_da = torch.full_like(query, 2 * self.settings.fragment_tolerance_min_da)
+        intensity, _ = strongest_within(index.ahead_mass, index.ahead_intensity, query, tolerance_da)
+        return intensity.view(cleavage.shape)
+
+    def _support(self, index: SpectrumIndex, prefix: Tensor) -> Tensor:
+        """How well the cleavages so far are seen: here, mean intensity, share seen; (batch, slots, 3)."""
+        intensity, _ = self._ions(index, prefix)
+        here = intensity.amax(-1).masked_fill(prefix == 0, 1.0)
+        count = torch.arange(1, prefix.shape[1] + 1, device=prefix.device)
+        return torch.stack([here, here.cumsum(1) / count, (here > 0).float().cumsum(1) / count], -1)
+
+
+def strongest_within(keys: Tensor, values: Tensor, query: Tensor, tolerance: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the two keys next to each query the stronger one that lies within the tolerance.
+
+    Parameters
+    ----------
+    keys : (batch, keys), ascending.
+    values : (batch, keys), not negative.
+    query, tolerance : (batch, queries).
+
+    Returns
+    -------
+    value : (batch, queries), 0 where no key is near.
+    distance : (batch, queries), absolute; the tolerance where no key is near.
+    """
+    right = torch.searchsorted(keys, query)
+    best = torch.zeros_like(query)
+    nearest = tolerance.clone()
+    for position in (right - 1, right):
+        position = position.clamp(0, keys.shape[1] - 1)
+        distance = (keys.gather(1, position) - query).abs()
+        value = values.gather(1, position) * (distance <= tolerance)
+        better = value > best
+        best = torch.where(better, value, best)
+        nearest = torch.where(better, distance, nearest)
+    return best, nearest
+
+
+def _prefix_mass(mz: Tensor, peptide_mass: Tensor, terminus: str) -> Tensor:
+    """Residue mass before the cleavage that a singly charged fragment of this terminus shows."""
+    neutral = neutral_mass(mz, 1)
+    return neutral if terminus == "N" else peptide_mass - neutral
