@@ -26,7 +26,7 @@ UNFINISHED_MANIFEST = ".manifest.unfinished.json"
 
 _REBUILD = "Delete the folder and run the step that makes it again (dvc repro --force --single-item <stage>)"
 _CATEGORIES = [field.name for field in SPECTRA if pa.types.is_dictionary(field.type)]
-# Neither m/z nor intensity repeats within a shard; their bytes split into streams pack best (11% smaller than plain values).
+# Neither m/z nor intensity repeats within a shard: split into byte streams they pack 11% smaller than as plain values.
 _STREAMS = {"mz.list.element": "BYTE_STREAM_SPLIT", "intensity.list.element": "BYTE_STREAM_SPLIT"}
 
 logger = logging.getLogger(__name__)
