@@ -1,16 +1,16 @@
 """Checkpoints: a folder with `model.safetensors` and `config.json`; no pickle, so that loading is safe."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from data.errors import CorruptedDataError, InputError, OutputError
+from data.atomic import make_folder, write_atomically
+from data.errors import CorruptedDataError, InputError
 from data.settings import PreprocessingSettings
 from data.vocabulary import VOCABULARY
 from model.recursion import Network
@@ -38,9 +38,9 @@ def save_network(
         "tokens": [token.text for token in network.vocabulary.tokens],
         "training": training,
     }
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_tensors(folder / WEIGHTS_FILE, weights)
-    write_text(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
+    write_atomically(folder / CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode())
 
 
 def load_network(folder: Path, device: str = "cpu") -> tuple[Network, PreprocessingSettings]:
@@ -70,25 +70,8 @@ def load_network(folder: Path, device: str = "cpu") -> tuple[Network, Preprocess
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors under a temporary name and rename."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        save_file({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, partial)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot be written ({error.strerror})", path=path, remedy="Free some space") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write text under a temporary name and rename."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot be written ({error.strerror})", path=path, remedy="Free some space") from error
+    """Write a safetensors file; cloned, because two names may share one memory."""
+    write_atomically(path, save({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}))
 
 
 def autocast(device: str, precision: str) -> torch.autocast:

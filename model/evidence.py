@@ -1,6 +1,6 @@
 """Mass evidence: what the observed peaks say about every residue in every slot of a hypothesis. Physics, no weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -44,6 +44,10 @@ class SpectrumIndex:
     charge: Tensor
     ahead_mass: Tensor
     ahead_intensity: Tensor
+
+    def select(self, rows: Tensor) -> "SpectrumIndex":
+        """The spectra of these rows."""
+        return SpectrumIndex(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from data.chemistry import WATER
+from data.chemistry import WATER, neutral_mass
 from data.chemistry import precursor_mz as mz_of_mass
 from data.errors import InputError
 from data.peaks import PeakBatch
@@ -17,9 +17,14 @@ from data.schema import Spectrum
 from data.vocabulary import PAD, STOP, VOCABULARY
 from model.carry import to_spectra
 from model.checkpoint import autocast, load_network
+from model.recursion import EncodedBatch, Spectra
 
 MASS_MISMATCH_FACTOR = 0.5
 """Of the score of a peptide that does not weigh what the precursor weighs: it is certainly wrong somewhere."""
+
+
+_COMPACTION_SHARE = 0.7
+"""The batch is gathered anew when so few of its spectra are still unfinished: gathering costs time, too."""
 
 
 class Sequencer:
@@ -62,28 +67,56 @@ class Sequencer:
 
         Parameters
         ----------
-        steps : refinement steps; None takes the network's own number.
+        steps : refinement steps for every spectrum. None: the network's own number, and up to ``max_steps`` for
+            those whose answer is not yet stable or does not weigh what the precursor weighs.
         keep_steps : also give the answer after every step.
         """
         iterator = iter(spectra)
         while batch := list(islice(iterator, self.batch_size)):
-            yield from self._sequence_batch(batch, steps or self.network.settings.steps, keep_steps)
+            yield from self._sequence_batch(batch, steps, keep_steps)
 
     @torch.no_grad()
-    def _sequence_batch(self, batch: list[Spectrum], steps: int, keep_steps: bool) -> Iterator[Prediction]:
+    def _sequence_batch(self, batch: list[Spectrum], steps: int | None, keep_steps: bool) -> Iterator[Prediction]:
         peaks = preprocess(PeakBatch.from_spectra(batch), self.preprocessing)
-        by_step = []
+        spectra = to_spectra(peaks, max(1, peaks.mz.shape[1]), self.device)
         with autocast(self.device, self.precision):
-            encoded = self.network.encode(to_spectra(peaks, max(1, peaks.mz.shape[1]), self.device))
-            state = self.network.start(len(batch))
-            for _ in range(steps):
-                state = self.network(encoded, state)
-                if keep_steps:
-                    by_step.append(state.answer.argmax(-1).tolist())
-        confidence, tokens = state.answer.softmax(-1).max(-1)
+            answer, by_step = self._refine(self.network.encode(spectra), spectra, steps)
+        confidence, tokens = answer.softmax(-1).max(-1)
+        history = [step.tolist() for step in by_step] if keep_steps else []
         for row, spectrum in enumerate(batch):
-            peptides_by_step = tuple(VOCABULARY.decode(step[row]) for step in by_step)
+            peptides_by_step = tuple(VOCABULARY.decode(step[row]) for step in history)
             yield self._prediction(spectrum, tokens[row], confidence[row], peptides_by_step)
+
+    def _refine(self, encoded: EncodedBatch, spectra: Spectra, steps: int | None) -> tuple[Tensor, list[Tensor]]:
+        """The last answer (batch, slots, tokens), and the tokens (batch, slots) after each step."""
+        settings = self.network.settings
+        least, most = (steps, steps) if steps is not None else (settings.steps, settings.max_steps)
+        state = self.network.start(len(spectra.charge))
+        answer, tokens = state.answer.clone(), state.answer.argmax(-1)
+        active = torch.arange(len(answer), device=answer.device)
+        by_step: list[Tensor] = []
+        for step in range(1, most + 1):
+            state = self.network(encoded, state)
+            answer[active] = state.answer
+            before, tokens = tokens, answer.argmax(-1)
+            by_step.append(tokens)
+            if step >= least and step < most:
+                unfinished = (~self._finished(before, tokens, spectra))[active].nonzero()[:, 0]
+                if len(unfinished) == 0:
+                    break
+                if len(unfinished) < _COMPACTION_SHARE * len(active):
+                    active, state, encoded = active[unfinished], state.select(unfinished), encoded.select(unfinished)
+        return answer, by_step
+
+    def _finished(self, before: Tensor, tokens: Tensor, spectra: Spectra) -> Tensor:
+        """(batch,) bool: the answer did not change and its mass closes on the precursor's."""
+        ended = ((tokens == PAD) | (tokens == STOP)).cumsum(1) > 0
+        masses = torch.as_tensor(VOCABULARY.masses, device=tokens.device)
+        mass = masses[tokens.masked_fill(ended, PAD)].sum(1) + WATER
+        target = neutral_mass(spectra.precursor_mz, spectra.charge)
+        closes = (mass - target).abs() <= target * (self.network.settings.closure_tolerance_ppm * 1e-6)
+        stable = ((before == tokens) | ended).all(1)
+        return closes & stable
 
     def _prediction(
         self, spectrum: Spectrum, tokens: Tensor, confidence: Tensor, by_step: tuple[str, ...]

@@ -50,6 +50,11 @@ class EncodedBatch:
     mask: Tensor
     index: SpectrumIndex | None
 
+    def select(self, rows: Tensor) -> "EncodedBatch":
+        """The spectra of these rows."""
+        index = None if self.index is None else self.index.select(rows)
+        return EncodedBatch([(k[rows], v[rows]) for k, v in self.keys_values], self.mask[rows], index)
+
 
 @dataclass
 class State:
@@ -69,6 +74,10 @@ class State:
     def detach(self) -> "State":
         """The same state without its history of gradients."""
         return State(self.answer.detach(), self.latent.detach(), self.step)
+
+    def select(self, rows: Tensor) -> "State":
+        """The state of these rows."""
+        return State(self.answer[rows], self.latent[rows], self.step[rows])
 
 
 class CandidateScore(nn.Module):

@@ -19,6 +19,7 @@ class NetworkSettings:
     slots: int = 32
     max_charge: int = 8
     steps: int = 8
+    max_steps: int = 24
     candidate_width: int = 32
     evidence: bool = True
     fragment_tolerance_ppm: float = 20.0

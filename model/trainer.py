@@ -15,13 +15,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
+from data.atomic import make_folder, write_atomically
 from data.batches import SpectrumSet
 from data.errors import InputError
 from data.seeding import derive, generator
 from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import PAD, VOCABULARY
 from model.carry import Carry, RowSource
-from model.checkpoint import autocast, load_network, save_network, write_tensors, write_text
+from model.checkpoint import autocast, load_network, save_network, write_tensors
 from model.curriculum import learning_rate, stage_at
 from model.recursion import Network
 from model.settings import NetworkSettings, TrainingSettings
@@ -216,9 +217,10 @@ class _Run:
         tensors |= {f"average/{name}": tensor for name, tensor in self.average.items()}
         for index, values in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in values.items()}
-        self.state_folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.state_folder)
         done = self.summary.updates
-        write_text(self.state_folder / f"{done}.json", json.dumps(self._recipe() | {"summary": asdict(self.summary), "losses": self.losses}))
+        progress = self._recipe() | {"summary": asdict(self.summary), "losses": self.losses}
+        write_atomically(self.state_folder / f"{done}.json", json.dumps(progress).encode())
         write_tensors(self.state_folder / f"{done}.safetensors", tensors)
         for old in self.state_folder.iterdir():
             if old.stem.isdigit() and int(old.stem) < done:
@@ -261,8 +263,8 @@ class _Run:
 
     def finish(self) -> None:
         """Leave the averaged weights and the summary, and drop the training state."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.folder / "training.json", json.dumps(asdict(self.summary), indent=1) + "\n")
+        make_folder(self.folder)
+        write_atomically(self.folder / "training.json", (json.dumps(asdict(self.summary), indent=1) + "\n").encode())
         training = {"updates": self.summary.updates, "samples": self.summary.samples, "seed": self.seed}
         save_network(self.folder, self.network, self.average, self.preprocessing, training)
         shutil.rmtree(self.state_folder, ignore_errors=True)

@@ -43,8 +43,7 @@ class CrossValidationSettings(_Section):
 class EvaluationSettings(_Section):
     """What the report measures."""
 
-    steps: int = Field(default=8, ge=1)
-    max_steps: int = Field(default=24, ge=1)
+    steps: int = Field(default=24, ge=1)
     batch_size: int = Field(default=128, ge=1)
     bootstrap_samples: int = Field(default=1000, ge=10)
     sample_spectra: int = Field(default=6, ge=0)

@@ -1,0 +1,110 @@
+"""Inference on a small trained network: order, scores, masses, adaptive depth, and spectra that hold nothing."""
+
+import json
+
+import numpy as np
+import pytest
+from pyteomics import mass
+
+from data.errors import CorruptedDataError, InputError
+from data.schema import Spectrum
+from data.settings import NoiseSettings, PreprocessingSettings
+from data.vocabulary import VOCABULARY
+from model.checkpoint import load_network
+from model.inference import Sequencer
+from model.settings import NetworkSettings, StageSettings, TrainingSettings
+from model.trainer import train
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, ladders):
+    """A network that reads clean ladders of 6–12 residues."""
+    folder = tmp_path_factory.mktemp("trained")
+    train(
+        network=NetworkSettings(
+            width=32, heads=2, encoder_layers=0, core_layers=1, slots=16, candidate_width=16, steps=4, max_steps=16
+        ),
+        training=TrainingSettings(
+            stages=(StageSettings(name="clean", updates=200, learning_rate=3e-3),),
+            batch_size=32,
+            warmup_updates=10,
+            validate_every=200,
+            validation_spectra=16,
+        ),
+        noise=NoiseSettings(),
+        preprocessing=PreprocessingSettings(),
+        training_set=ladders,
+        validation_set=ladders,
+        folder=folder,
+        seed=2,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spectra(ladders):
+    peaks = ladders.peaks
+    return [
+        Spectrum(
+            f"ladder:{row}",
+            float(peaks.precursor_mz[row]),
+            int(peaks.charge[row]),
+            peaks.mz[row][np.isfinite(peaks.mz[row])],
+            peaks.intensity[row][np.isfinite(peaks.mz[row])],
+            peptidoform=VOCABULARY.decode(ladders.tokens[row]),
+        )
+        for row in range(60)
+    ]
+
+
+def test_one_prediction_a_spectrum_in_order_whatever_the_batch_size(trained, spectra):
+    small, large = (
+        list(Sequencer(trained, batch_size=size, precision="fp32").sequence(spectra, steps=8)) for size in (7, 64)
+    )
+    assert [p.spectrum_id for p in small] == [s.spectrum_id for s in spectra]
+    assert [p.peptidoform for p in small] == [p.peptidoform for p in large]
+    assert [p.peptide_score for p in small] == pytest.approx([p.peptide_score for p in large], abs=1e-4)
+
+
+def test_masses_and_scores_of_a_prediction(trained, spectra):
+    predictions = list(Sequencer(trained).sequence(spectra))
+    for prediction in predictions:
+        expected = mass.fast_mass("".join(filter(str.isupper, prediction.peptidoform.split("[")[0])), charge=2)
+        assert "[" in prediction.peptidoform or prediction.calculated_mz == pytest.approx(expected, abs=1e-4)
+        assert len(prediction.residue_scores) == len(VOCABULARY.encode(prediction.peptidoform))
+        assert all(0 <= score <= 1 for score in (*prediction.residue_scores, prediction.peptide_score))
+        error = (prediction.precursor_mz - prediction.calculated_mz) / prediction.calculated_mz * 1e6
+        assert prediction.ppm_error == pytest.approx(error)
+    right = [p.peptidoform == p.reference for p in predictions]
+    assert np.mean(right) > 0.4
+    scores = np.array([p.peptide_score for p in predictions])
+    assert scores[right].mean() > scores[~np.array(right)].mean()
+
+
+def test_adaptive_depth_gives_what_the_full_depth_gives_where_it_closed(trained, spectra):
+    sequencer = Sequencer(trained, precision="fp32")
+    fixed = list(sequencer.sequence(spectra, steps=16))
+    adaptive = list(sequencer.sequence(spectra, keep_steps=True))
+    closed = [(a, f) for a, f in zip(adaptive, fixed, strict=True) if abs(a.ppm_error) < 20]
+    assert len(closed) > 20
+    assert np.mean([a.peptidoform == f.peptidoform for a, f in closed]) > 0.9
+    assert all(4 <= len(p.peptidoform_by_step) <= 16 for p in adaptive)
+
+
+def test_a_spectrum_without_peaks_gets_an_answer_and_no_crash(trained):
+    empty = Spectrum("empty", 500.0, 2, np.array([]), np.array([], np.float32))
+    (prediction,) = Sequencer(trained).sequence([empty])
+    assert 0 <= prediction.peptide_score <= 1
+
+
+def test_a_model_folder_that_is_none_or_broken_says_so(trained, tmp_path):
+    with pytest.raises(InputError, match="no model here"):
+        Sequencer(tmp_path)
+    (tmp_path / "config.json").write_text((trained / "config.json").read_text())
+    (tmp_path / "model.safetensors").write_bytes(b"not a tensor file")
+    with pytest.raises(CorruptedDataError, match="cannot be read"):
+        load_network(tmp_path)
+    config = json.loads((trained / "config.json").read_text()) | {"format_version": 99}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="another version"):
+        load_network(tmp_path)

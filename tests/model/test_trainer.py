@@ -1,0 +1,117 @@
+"""Training: exact resume, the curriculum, validation that runs, and a network that learns."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from data.errors import InputError
+from data.settings import NoiseSettings, PreprocessingSettings
+from model.curriculum import learning_rate, stage_at
+from model.settings import NetworkSettings, StageSettings, TrainingSettings
+from model.trainer import train
+
+
+class Interrupted(Exception):
+    """Stands for a kill between two updates."""
+
+
+def run(folder, ladders, network, training, seed=3, **more):
+    return train(
+        network=network,
+        training=training,
+        noise=NoiseSettings(),
+        preprocessing=PreprocessingSettings(),
+        training_set=ladders,
+        validation_set=ladders,
+        folder=folder,
+        seed=seed,
+        **more,
+    )
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def equal(left, right):
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_resumed_training_gives_the_weights_of_an_unbroken_one(tmp_path, ladders, small_network, short_training):
+    run(tmp_path / "unbroken", ladders, small_network, short_training)
+
+    def interrupt(update, stage, metrics):
+        if update == 8:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        run(tmp_path / "broken", ladders, small_network, short_training, on_metrics=interrupt)
+    assert not (tmp_path / "broken" / "model.safetensors").exists()
+    assert (tmp_path / "broken" / "state" / "5.safetensors").exists()
+    summary = run(tmp_path / "broken", ladders, small_network, short_training)
+    assert summary.updates == 12
+    assert equal(weights(tmp_path / "unbroken"), weights(tmp_path / "broken"))
+    assert not (tmp_path / "broken" / "state").exists()
+
+
+def test_same_seed_same_weights_other_seed_others(tmp_path, ladders, small_network, short_training):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(tmp_path / name, ladders, small_network, short_training, seed=seed)
+    assert equal(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert not equal(weights(tmp_path / "a"), weights(tmp_path / "c"))
+
+
+def test_state_of_other_parameters_is_not_continued(tmp_path, ladders, small_network, short_training):
+    def interrupt(update, stage, metrics):
+        if update == 8:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        run(tmp_path / "a", ladders, small_network, short_training, on_metrics=interrupt)
+    run(tmp_path / "a", ladders, small_network, short_training, seed=9)
+    run(tmp_path / "b", ladders, small_network, short_training, seed=9)
+    assert equal(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+def test_validation_runs_at_update_0_and_as_often_as_asked(tmp_path, ladders, small_network, short_training):
+    run(tmp_path, ladders, small_network, short_training)
+    summary = json.loads((tmp_path / "training.json").read_text())
+    assert [entry["update"] for entry in summary["validation"]] == [0, 4, 8, 12]
+    assert all(len(entry["token_accuracy_by_step"]) == small_network.steps for entry in summary["validation"])
+    assert [entry["stage"] for entry in summary["curve"]] == ["noisy", "noisy"]
+
+
+def test_anchored_recursion_learns_to_extend_its_answer(tmp_path, ladders):
+    network = NetworkSettings(width=32, heads=2, encoder_layers=0, core_layers=1, slots=16, candidate_width=16, steps=6)
+    training = TrainingSettings(
+        stages=(StageSettings(name="clean", updates=150, learning_rate=3e-3),),
+        batch_size=32,
+        warmup_updates=10,
+        validate_every=150,
+        validation_spectra=64,
+    )
+    last = run(tmp_path, ladders, network, training).validation[-1]["token_accuracy_by_step"]
+    assert last[5] > 0.5
+    assert last[0] < last[2] < last[5]
+
+
+def test_further_training_starts_from_the_given_model(tmp_path, ladders, small_network, short_training):
+    run(tmp_path / "first", ladders, small_network, short_training)
+    first = json.loads((tmp_path / "first" / "training.json").read_text())["validation"][-1]
+    summary = run(tmp_path / "second", ladders, small_network, short_training, start=tmp_path / "first")
+    assert summary.validation[0]["token_accuracy_by_step"] == pytest.approx(first["token_accuracy_by_step"], abs=0.02)
+
+
+def test_too_few_slots_are_refused(tmp_path, ladders, short_training):
+    with pytest.raises(InputError, match=r"network\.slots"):
+        run(tmp_path, ladders, NetworkSettings(slots=8), short_training)
+
+
+def test_stages_follow_each_other_and_the_rate_falls(short_training):
+    assert [stage_at(short_training, update).name for update in (0, 5, 6, 11, 99)] == ["clean"] * 2 + ["noisy"] * 3
+    rates = [learning_rate(short_training, update) for update in range(12)]
+    assert rates[0] == pytest.approx(rates[1] / 2, rel=0.05)
+    assert rates[1:] == sorted(rates[1:], reverse=True)
+    assert rates[-1] < 0.1 * rates[1]
