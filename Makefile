@@ -1,0 +1,55 @@
+# The project's verbs. `make demo` on a fresh machine with Python 3.11 sets everything up and shows the whole pipeline.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+.PHONY: help setup lint test demo serve ui clean
+
+PYTHON ?= python3.11
+EXTRAS ?= dask,s3,dev
+# Index of PyTorch's CPU builds, for a machine whose default index offers the CUDA build; empty: the default index.
+TORCH_INDEX ?=
+PREFECT_PORT ?= 4200
+MLFLOW_PORT ?= 5000
+PYTEST ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+XGBOOST := $(shell grep "^xgboost==" constraints.txt)
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DO_NOT_TRACK := true
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+# The CPU build of XGBoost blames the machine's C library for being itself.
+export PYTHONWARNINGS := ignore::FutureWarning:xgboost.core
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1\t/' | expand -t 14
+
+setup: $(STAMP)  ## make .venv from the lock (again only when the lock changed)
+
+# torch goes first and alone, so that no open range of another package picks its build. XGBoost's manylinux2014 wheel is
+# its CPU build; the default one for Linux brings half a gigabyte of GPU libraries, which MS2PIP never uses.
+$(STAMP): constraints.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	if [ "$$(uname -sm)" = "Linux x86_64" ]; then
+	    $(BIN)/pip download --quiet --no-deps --only-binary=:all: --platform manylinux2014_x86_64 -d .venv/wheels $(XGBOOST)
+	    $(BIN)/pip install --quiet -c constraints.txt .venv/wheels/xgboost-*.whl
+	fi
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	touch $(STAMP)
+
+lint: setup  ## style, types, and who may import whom
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+test: setup  ## every test; PYTEST='-k noise' narrows it
+	python -m pytest $(PYTEST)
+
+clean:  ## remove caches and all that the pipeline wrote, not .venv
+	rm -rf workspace build .prefect .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find app data model tasks flows tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
