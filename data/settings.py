@@ -13,6 +13,7 @@ class ProteomeSettings:
     __pydantic_config__: ClassVar = _STRICT
     folder: str | None = None
     proteins_per_species: int = 60
+    general_proteins: int = 900
 
 
 @dataclass(frozen=True, kw_only=True)

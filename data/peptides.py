@@ -1,0 +1,283 @@
+"""Peptides for synthesis: in-silico digestion, sampled modifications and charges, and splits that leak no sequence.
+
+Two peptides are the same sequence when they agree after I is read as L: no spectrum tells these apart. A sequence is on
+one side of a split only.
+
+- Pre-training rows (species ``general``) share no sequence with the digest of any of the nine species.
+- A fold's test rows are all rows of its species. Its training rows are the other rows without every sequence that
+  occurs in the held-out species' digest, whether drawn for its rows or not.
+- Validation rows are chosen by a hash of the sequence, so that the choice does not depend on which rows there are.
+"""
+
+import difflib
+import hashlib
+import io
+import logging
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from data.atomic import make_folder, write_atomically
+from data.chemistry import RESIDUE_MASSES
+from data.errors import InputError
+from data.modification_sampling import ModificationSampler
+from data.proteomes import GENERAL, SPECIES, Protein, read_fasta
+from data.settings import PeptideSettings
+
+PEPTIDES = pa.schema(
+    {
+        "peptidoform": pa.string(),
+        "precursor_charge": pa.int8(),
+        "species": pa.string(),
+        "fold": pa.string(),
+        "split": pa.string(),
+        "occurs_in": pa.list_(pa.string()),
+    }
+)
+"""Columns of the peptide table.
+
+``fold``: the fold whose test rows these are, null for pre-training rows. ``split``: ``test`` for the rows of the nine
+species, ``train`` or ``validation`` for pre-training rows. ``occurs_in``: the species whose digest holds the sequence.
+"""
+
+NON_SPECIFIC = "non-specific"
+_BRACKETS = re.compile(r"\[[^\]]*\]-?")
+
+logger = logging.getLogger(__name__)
+
+
+def merged_sequence(peptidoform: str) -> str:
+    """The residues of a ProForma string with I read as L: what two rows must not share across a split."""
+    return _BRACKETS.sub("", peptidoform).replace("I", "L")
+
+
+def is_validation(peptidoform: str, share: float) -> bool:
+    """Whether the sequence belongs to the validation share; depends on the sequence alone.
+
+    Parameters
+    ----------
+    share : 0…1, of all sequences.
+    """
+    (bits,) = _hashes([merged_sequence(peptidoform)])
+    return int(bits) < share * 2**64 - 2**63
+
+
+def validation_mask(table: pa.Table, share: float) -> NDArray[np.bool_]:
+    """(rows,), `is_validation` of the column ``peptidoform`` of peptides or spectra."""
+    return np.array([is_validation(text, share) for text in _texts(table, "peptidoform")], np.bool_)
+
+
+def test_rows(table: pa.Table, held_out: str) -> pa.Table:
+    """The rows of a fold's held-out species, of peptides or spectra."""
+    return table.filter(pa.array([fold == held_out for fold in _texts(table, "fold")], pa.bool_()))
+
+
+def held_out_sequences(peptides: pa.Table, held_out: str) -> frozenset[str]:
+    """Every sequence of the peptide table that occurs in the held-out species, I read as L."""
+    occurs_in: list[Any] = peptides.column("occurs_in").to_pylist()
+    return frozenset(
+        merged_sequence(text)
+        for text, fold, species in zip(
+            _texts(peptides, "peptidoform"), _texts(peptides, "fold"), occurs_in, strict=True
+        )
+        if fold == held_out or held_out in species
+    )
+
+
+def training_mask(table: pa.Table, held_out: str, forbidden: Collection[str]) -> NDArray[np.bool_]:
+    """(rows,), which rows of peptides or spectra may train the network of a fold.
+
+    Parameters
+    ----------
+    forbidden : `held_out_sequences` of the peptide table.
+    """
+    rows = zip(_texts(table, "peptidoform"), _texts(table, "fold"), strict=True)
+    return np.array([fold != held_out and merged_sequence(text) not in forbidden for text, fold in rows], np.bool_)
+
+
+def training_rows(peptides: pa.Table, held_out: str) -> pa.Table:
+    """The rows of the peptide table that may train the network of a fold; pre-training rows are among them."""
+    return peptides.filter(pa.array(training_mask(peptides, held_out, held_out_sequences(peptides, held_out))))
+
+
+def digest(proteins: Iterable[Protein], settings: PeptideSettings) -> Iterator[set[str]]:
+    """The peptides of each protein within the length range; those with letters beyond the 20 amino acids left out.
+
+    Raises
+    ------
+    InputError : the enzyme is unknown.
+    """
+    from pyteomics import parser  # here, for `peptrm --help` is to be quick
+
+    shortest, longest = settings.min_length, settings.max_length
+    if settings.enzyme != NON_SPECIFIC:
+        _check_enzyme(settings.enzyme, {*parser.expasy_rules, *parser.psims_rules})
+    for protein in proteins:
+        sequence = protein.sequence
+        if settings.enzyme == NON_SPECIFIC:
+            peptides = {
+                sequence[start : start + length]
+                for length in range(shortest, longest + 1)
+                for start in range(len(sequence) - length + 1)
+            }
+        else:
+            peptides = parser.cleave(
+                sequence, settings.enzyme, settings.missed_cleavages, min_length=shortest, max_length=longest
+            )
+        yield peptides if RESIDUE_MASSES.keys() >= set(sequence) else {p for p in peptides if _is_plain(p)}
+
+
+def build_peptides(settings: PeptideSettings, seed: int, proteome_folder: Path, path: Path) -> pa.Table:
+    """Digest the proteomes, sample peptidoforms and charges, and write the peptide table.
+
+    Parameters
+    ----------
+    seed : the same seed and proteomes give the same bytes.
+    proteome_folder : as `data.proteomes.write_proteomes` leaves it.
+    path : Parquet file with the columns ``PEPTIDES``.
+
+    Returns
+    -------
+    The table: the species in the order of `data.proteomes.SPECIES`, the pre-training rows last.
+
+    Raises
+    ------
+    InputError : a setting makes no sense, a proteome is missing, or one gives no peptide.
+    OutputError : the table cannot be written.
+    """
+    _check(settings)
+    sampler = ModificationSampler(settings.fixed_modifications, settings.modification_rates)
+    chosen: dict[str, list[str]] = {}
+    hashes: dict[str, NDArray[np.int64]] = {}
+    for species in SPECIES:
+        proteins = read_fasta(proteome_folder / f"{species.slug}.fasta")
+        distinct = _distinct(set().union(*digest(proteins, settings)))
+        if not distinct:
+            raise InputError("gives no peptide", path=proteome_folder / f"{species.slug}.fasta", remedy=_WIDEN)
+        hashes[species.slug] = _hashes(distinct)
+        rng = np.random.default_rng([seed, species.taxon])
+        peptides = list(distinct.values())
+        chosen[species.slug] = [peptides[i] for i in rng.permutation(len(peptides))[: settings.per_species]]
+    chosen[GENERAL.slug] = _pretraining_peptides(settings, seed, proteome_folder, hashes)
+    tables = []
+    for species in (*SPECIES, GENERAL):
+        rng = np.random.default_rng([seed, species.taxon, 1])
+        tables.append(_sample(chosen[species.slug], species.slug, settings, sampler, hashes, rng))
+    table = pa.concat_tables(tables)
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    make_folder(path.parent)
+    write_atomically(path, sink.getvalue())
+    return table
+
+
+_WIDEN = "Give more proteins, allow missed cleavages, or widen the length range"
+
+
+def _pretraining_peptides(
+    settings: PeptideSettings, seed: int, proteome_folder: Path, hashes: dict[str, NDArray[np.int64]]
+) -> list[str]:
+    """Peptides of the general proteome that occur in none of the nine species."""
+    proteins = read_fasta(proteome_folder / f"{GENERAL.slug}.fasta")
+    rng = np.random.default_rng([seed, GENERAL.taxon])
+    shuffled = [proteins[i] for i in rng.permutation(len(proteins))]
+    forbidden = np.unique(np.concatenate(list(hashes.values())))
+    found: dict[str, str] = {}
+    for peptides in digest(shuffled, settings):
+        distinct = _distinct(peptides)
+        allowed = ~np.isin(_hashes(distinct), forbidden)
+        found.update((key, distinct[key]) for key, is_allowed in zip(distinct, allowed, strict=True) if is_allowed)
+        if len(found) >= settings.pretraining:
+            break
+    if len(found) < settings.pretraining:
+        logger.warning("%d pre-training peptides instead of %d: %s", len(found), settings.pretraining, _WIDEN)
+    return list(found.values())[: settings.pretraining]
+
+
+def _sample(
+    sequences: Sequence[str],
+    species: str,
+    settings: PeptideSettings,
+    sampler: ModificationSampler,
+    hashes: dict[str, NDArray[np.int64]],
+    rng: np.random.Generator,
+) -> pa.Table:
+    """One row a sequence, with modifications and a charge drawn for it."""
+    peptidoforms = sampler.sample(sequences, rng)
+    shares = np.array(list(settings.charge_shares.values()), np.float64)
+    charges = rng.choice(list(settings.charge_shares), len(sequences), p=shares / shares.sum())
+    keys = _hashes(dict.fromkeys(sequence.replace("I", "L") for sequence in sequences))
+    occurrence = {slug: np.isin(keys, known) for slug, known in hashes.items()}
+    occurs_in = [[slug for slug, rows in occurrence.items() if rows[row]] for row in range(len(sequences))]
+    fold: str | None
+    if species == GENERAL.slug:
+        fold = None
+        split = ["validation" if is_validation(s, settings.validation_share) else "train" for s in sequences]
+    else:
+        fold, split = species, ["test"] * len(sequences)
+    columns = [peptidoforms, charges, [species] * len(sequences), [fold] * len(sequences), split, occurs_in]
+    return pa.table(dict(zip(PEPTIDES.names, columns, strict=True)), schema=PEPTIDES)
+
+
+def _distinct(peptides: set[str]) -> dict[str, str]:
+    """One peptide of each I/L-merged sequence, in an order that does not depend on the set's."""
+    distinct: dict[str, str] = {}
+    for peptide in sorted(peptides):
+        distinct.setdefault(peptide.replace("I", "L"), peptide)
+    return distinct
+
+
+def _hashes(merged: Iterable[str]) -> NDArray[np.int64]:
+    """64 bits for each sequence, so that the digests of whole proteomes fit into memory.
+
+    That two of a million share theirs has a chance of 1e-8 and would cost one needlessly excluded peptide.
+    """
+    return np.frombuffer(b"".join(hashlib.blake2b(s.encode(), digest_size=8).digest() for s in merged), np.int64)
+
+
+def _is_plain(peptide: str) -> bool:
+    return RESIDUE_MASSES.keys() >= set(peptide)
+
+
+def _texts(table: pa.Table, column: str) -> list[str]:
+    """A column's strings, empty where null."""
+    values: list[Any] = table.column(column).to_pylist()
+    return [value or "" for value in values]
+
+
+def _check(settings: PeptideSettings) -> None:
+    """Refuse settings that make no sense before any work is done."""
+    shares = settings.charge_shares
+    if not shares or min(shares) < 1 or min(shares.values()) < 0 or sum(shares.values()) <= 0:
+        raise InputError(
+            "charge shares must name charges from 1 on and not be negative",
+            record="peptides.charge_shares",
+            remedy="For instance {2: 0.7, 3: 0.3}",
+        )
+    if not 4 <= settings.min_length <= settings.max_length <= 100:
+        raise InputError(
+            f"lengths {settings.min_length} to {settings.max_length} are no range within 4…100, which MS2PIP predicts",
+            record="peptides.min_length, peptides.max_length",
+            remedy="For instance 7 and 20",
+        )
+    if min(settings.per_species, settings.pretraining) < 1 or settings.missed_cleavages < 0:
+        raise InputError(
+            "must be positive (missed cleavages: not negative)",
+            record="peptides.per_species, peptides.pretraining, peptides.missed_cleavages",
+        )
+    if not 0 <= settings.validation_share < 1:
+        raise InputError("must lie within 0 and 1", record="peptides.validation_share")
+
+
+def _check_enzyme(enzyme: str, known: Collection[str]) -> None:
+    if enzyme not in known:
+        nearest = difflib.get_close_matches(enzyme, sorted({*known, NON_SPECIFIC}), n=1, cutoff=0.0)[0]
+        raise InputError(
+            f"unknown enzyme '{enzyme}'", record="peptides.enzyme", remedy=f"The nearest known rule is '{nearest}'"
+        )
