@@ -20,7 +20,7 @@ XGBOOST := $(shell grep "^xgboost==" constraints.txt)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
-# The CPU build of XGBoost blames the machine's C library for being itself.
+# XGBoost's CPU build warns that it comes from an old C library; it is chosen on purpose (see $(STAMP)).
 export PYTHONWARNINGS := ignore::FutureWarning:xgboost.core
 
 help:  ## this list
