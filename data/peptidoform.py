@@ -37,13 +37,14 @@ _SYNONYMS = {
 
 _BRACKETS = r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]|\((?:[^()]|\([^()]*\))*\)|\{(?:[^{}])*\}"
 _LABEL = rf"{_BRACKETS}|[+-]\d*\.?\d+"
+_CHARGE = re.compile(r"/\d+(?:\[[^\]]*\])?$")
 _FIXED = re.compile(r"<\[([^\]]+)\]@([A-Z](?:,[A-Z])*)>")
-_N_TERMINUS = re.compile(rf"n?((?:(?:{_LABEL})-?)*)-?(?=[A-Z])")
+_N_TERMINUS = re.compile(rf"n?((?:(?:{_LABEL})-?)*)(?=[A-Z])")
 _RESIDUE = re.compile(rf"([A-Z])((?:{_LABEL})*)")
 _C_TERMINUS = re.compile(rf"c?-?((?:{_BRACKETS})*)")
 _LABELS = re.compile(_LABEL)
-_NUMBER = re.compile(r"([+-]?)(\d*)\.?(\d*)")
-_SITE_SUFFIX = re.compile(r"\s*\([^()]*\)$")
+_NUMBER = re.compile(r"[+-]?(\d*)\.?(\d*)", re.ASCII)
+_SITE_SUFFIX = re.compile(r"\s+\([^()]*\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ class Peptidoform:
                 f"{len(self.modifications)} modification entries for {len(self.residues)} residues",
                 record=self.residues,
             )
+        for accession in (*self.modifications, *self.n_term):
+            if accession is not None and accession not in MODIFICATIONS:
+                raise _unknown(f"UNIMOD:{accession}", "a residue or terminus", self.residues)
 
     @property
     def mass(self) -> float:
@@ -114,33 +118,25 @@ def parse_peptidoform(text: str) -> Peptidoform:
     """
     if text.isalpha() and text.isupper():
         return Peptidoform(text, (None,) * len(text))
-    body = text.strip().strip("_").partition("/")[0]
-    fixed, body = _fixed_modifications(body)
+    fixed, body = _fixed_modifications(_CHARGE.sub("", text.strip()).strip("_"))
     start = _N_TERMINUS.match(body)
     if start is None:
         raise _unreadable(text)
-    first = body[start.end()]
-    n_term = [a for label in _LABELS.findall(start[1]) for a in _resolve(label, "n" + first, text)]
+    position = start.end()
+    n_term = [a for label in _LABELS.findall(start[1]) for a in _resolve(label, "n" + body[position], text)]
     residues: list[str] = []
     modifications: list[int | None] = []
-    position = start.end()
     while match := _RESIDUE.match(body, position):
         position = match.end()
         letter, labels = match.groups()
-        accession = fixed.get(letter)
+        attached: list[int] = []
         for label in _LABELS.findall(labels) if labels else ():
-            try:
-                (found,) = _resolve(label, letter, text)
-            except UnknownModificationError:
-                if residues or not _is_number(label):
-                    raise
-                n_term.extend(_resolve(label, "n" + letter, text))
-                continue
-            if accession is not None and accession != fixed.get(letter):
-                raise InputError(f"two modifications on {letter}{len(residues) + 1}", record=text)
-            accession = found
+            at_terminus = not residues and _is_number(_content(label)) and _lookup(label, letter) is None
+            (n_term if at_terminus else attached).extend(_resolve(label, "n" + letter if at_terminus else letter, text))
+        if len(attached) > 1:
+            raise InputError(f"more than one modification on {letter}{len(residues) + 1}", record=text)
         residues.append(letter)
-        modifications.append(accession)
+        modifications.append(attached[0] if attached else fixed.get(letter))
     end = _C_TERMINUS.fullmatch(body, position)
     if end is None:
         raise _unreadable(text)
@@ -200,12 +196,10 @@ def _by_name(word: str, site: str) -> tuple[int, ...] | None:
 
 
 def _by_mass(word: str, site: str) -> tuple[int, ...] | None:
-    number = _NUMBER.fullmatch(word)
-    assert number is not None
-    tolerance = min(max(10.0 ** -len(number[3]), _MASS_TOLERANCE_DA), 0.5)
+    tolerance = min(max(10.0 ** -len(word.partition(".")[2]), _MASS_TOLERANCE_DA), 0.5)
     offset = PROTON if site[0] == "n" else RESIDUE_MASSES.get(site, 0.0)
     # without a sign the number may include the residue (TPP: M[147], n[43.018])
-    for value in (float(word), float(word) - offset)[: 1 if number[1] else 2]:
+    for value in (float(word), float(word) - offset)[: 1 if word[0] in "+-" else 2]:
         for modification in MODIFICATIONS.values():
             if _fits(modification, site) and abs(modification.mass - value) <= tolerance:
                 return (modification.accession,)
@@ -225,12 +219,12 @@ def _names() -> dict[str, int]:
 
 
 def _content(label: str) -> str:
-    return label[1:-1] if label[0] in "[({" else label
+    return label[1:-1] if label.startswith(("[", "(", "{")) else label
 
 
-def _is_number(label: str) -> bool:
-    match = _NUMBER.fullmatch(_content(label) if label else label)
-    return match is not None and bool(match[2] or match[3])
+def _is_number(word: str) -> bool:
+    match = _NUMBER.fullmatch(word)
+    return match is not None and bool(match[1] or match[2])
 
 
 def _unreadable(text: str) -> InputError:
@@ -251,7 +245,7 @@ def _unknown(label: str, site: str, text: str) -> UnknownModificationError:
     else:
         ratio = {name: difflib.SequenceMatcher(None, word.casefold(), name).ratio() for name in _names()}
         nearest = MODIFICATIONS[_names()[max(ratio, key=ratio.__getitem__)]]
-    sites = " ".join(filter(None, (nearest.targets, "N-terminus" if nearest.n_terminal else "")))
+    sites = " or ".join(filter(None, (nearest.targets, "N-terminus" if nearest.n_terminal else "")))
     return UnknownModificationError(
         f"unknown modification {word} on {site}",
         record=text,

@@ -70,8 +70,7 @@ class Vocabulary:
 
     def __init__(self, texts: Sequence[str] = TOKEN_TEXTS) -> None:
         self.tokens = (Token("<pad>", 0.0), Token("<stop>", 0.0), *map(_token, texts))
-        # rounded, so that isobaric tokens (D and deamidated N) weigh the same to the last bit
-        self.masses: NDArray[np.float64] = np.round([token.mass for token in self.tokens], 9)
+        self.masses: NDArray[np.float64] = np.array([token.mass for token in self.tokens])
         self.is_terminal: NDArray[np.bool_] = np.array([token.is_terminal for token in self.tokens])
         self._residue_ids: dict[tuple[str, int | None], int] = {}
         self._terminal_ids: dict[tuple[int, ...], int] = {}
@@ -159,7 +158,8 @@ def _token(text: str) -> Token:
         raise InputError(
             f"UNIMOD:{error.args[0]} has no mass", record=text, remedy="Add it to data/unimod.py and run that"
         ) from None
-    return Token(text, mass, text.endswith("-"), residue, modifications)
+    # rounded, so that isobaric tokens (D and deamidated N) weigh the same to the last bit
+    return Token(text, round(mass, 9), text.endswith("-"), residue, modifications)
 
 
 VOCABULARY = Vocabulary()
