@@ -102,15 +102,23 @@ class MassEvidence(torch.nn.Module):
         heights = intensity.repeat(1, len(_SINGLY_CHARGED)).repeat_interleave(len(residues), 1)
         usable = nodes.isfinite() & (nodes > -1)
         nodes = nodes.masked_fill(~usable, torch.inf)
-        order = nodes.argsort(1)
+        nodes, order = nodes.sort(dim=1, stable=True)
         return SpectrumIndex(
             mz=mz.float().contiguous(),
             intensity=intensity,
             peptide_mass=peptide_mass,
             charge=charge,
-            ahead_mass=nodes.gather(1, order).contiguous(),
-            ahead_intensity=(heights * usable).gather(1, order),
+            ahead_mass=nodes,
+            ahead_intensity=self._share_with_neighbours(nodes, (heights * usable).gather(1, order)),
         )
+
+    def _share_with_neighbours(self, nodes: Tensor, heights: Tensor) -> Tensor:
+        """The stronger height of nodes that coincide, as those of a b ion and its y ion do; (batch, nodes)."""
+        near = nodes[:, 1:] - nodes[:, :-1] <= self.settings.fragment_tolerance_min_da
+        shared = heights.clone()
+        shared[:, 1:] = torch.where(near, torch.maximum(heights[:, 1:], heights[:, :-1]), shared[:, 1:])
+        shared[:, :-1] = torch.where(near, torch.maximum(shared[:, :-1], heights[:, 1:]), shared[:, :-1])
+        return shared
 
     @torch.no_grad()
     def forward(self, index: SpectrumIndex, answer: Tensor) -> Evidence:
