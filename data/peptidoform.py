@@ -19,11 +19,8 @@ _SYNONYMS = {
     "carbamidomethylation": 4,
     "carbamylation": 5,
     "deamidation": 7,
-    "deamidated": 7,
     "phosphorylation": 21,
     "pyro-glu": 28,
-    "glu->pyro-glu": 27,
-    "gln->pyro-glu": 28,
     "methylation": 34,
     "dimethylation": 36,
     "trimethylation": 37,
@@ -114,7 +111,9 @@ def parse_peptidoform(text: str) -> Peptidoform:
     Notes
     -----
     A mass stands for the first modification of `data/unimod.py` that Unimod knows on that residue, within one unit of
-    its last digit. A mass on the first residue that Unimod does not know there is read as N-terminal.
+    its last digit. A mass on the first residue that Unimod does not know there is read as N-terminal. A mass without a
+    sign may include the residue, or the hydrogen of the terminus, as the Trans-Proteomic Pipeline writes: that reading
+    comes first for whole numbers (``n[43]`` is acetyl, and so is ``n[42]``), last for others.
     """
     if text.isalpha() and text.isupper():
         return Peptidoform(text, (None,) * len(text))
@@ -175,8 +174,7 @@ def _lookup(label: str, site: str) -> tuple[int, ...] | None:
         word = _SITE_SUFFIX.sub("", re.sub(r"^U:(?=\d)", "UNIMOD:", word))
         if word.upper().startswith("UNIMOD:"):
             number = word.partition(":")[2]
-            known = number.isdigit() and int(number) in MODIFICATIONS
-            found: tuple[int, ...] | None = (int(number),) if known else None
+            found: tuple[int, ...] | None = (int(number),) if number in _accessions() else None
         elif _is_number(word):
             found = _by_mass(word, site)
         else:
@@ -198,8 +196,9 @@ def _by_name(word: str, site: str) -> tuple[int, ...] | None:
 def _by_mass(word: str, site: str) -> tuple[int, ...] | None:
     tolerance = min(max(10.0 ** -len(word.partition(".")[2]), _MASS_TOLERANCE_DA), 0.5)
     offset = PROTON if site[0] == "n" else RESIDUE_MASSES.get(site, 0.0)
-    # without a sign the number may include the residue (TPP: M[147], n[43.018])
-    for value in (float(word), float(word) - offset)[: 1 if word[0] in "+-" else 2]:
+    delta = float(word)
+    values = [delta] if word[0] in "+-" else [delta, delta - offset]
+    for value in values if "." in word else reversed(values):
         for modification in MODIFICATIONS.values():
             if _fits(modification, site) and abs(modification.mass - value) <= tolerance:
                 return (modification.accession,)
@@ -211,6 +210,11 @@ def _by_mass(word: str, site: str) -> tuple[int, ...] | None:
 
 def _fits(modification: Modification, site: str) -> bool:
     return modification.n_terminal if site[0] == "n" else site in modification.targets
+
+
+@lru_cache(maxsize=1)
+def _accessions() -> frozenset[str]:
+    return frozenset(map(str, MODIFICATIONS))
 
 
 @lru_cache(maxsize=1)
@@ -240,7 +244,7 @@ def _unknown(label: str, site: str, text: str) -> UnknownModificationError:
     number = word.upper().removeprefix("UNIMOD:")
     if _is_number(word):
         nearest = min(MODIFICATIONS.values(), key=lambda m: abs(m.mass - float(word)))
-    elif number.isdigit():
+    elif re.fullmatch("[0-9]{1,9}", number):
         nearest = min(MODIFICATIONS.values(), key=lambda m: abs(m.accession - int(number)))
     else:
         ratio = {name: difflib.SequenceMatcher(None, word.casefold(), name).ratio() for name in _names()}

@@ -46,6 +46,9 @@ READ = {
     # residue included, as the Trans-Proteomic Pipeline writes
     "M[147]C[160]S[167]K": "M[UNIMOD:35]C[UNIMOD:4]S[UNIMOD:21]K",
     "n[43.0184]PEPC[160.0307]K": "[UNIMOD:1]-PEPC[UNIMOD:4]K",
+    "n[43]PEPTIDE": "[UNIMOD:1]-PEPTIDE",
+    "n[44]PEPTIDE": "[UNIMOD:5]-PEPTIDE",
+    "n[43.0058]PEPTIDE": "[UNIMOD:5]-PEPTIDE",
     # MaxQuant
     "_(ac)M(ox)PEPTIDE_": "[UNIMOD:1]-M[UNIMOD:35]PEPTIDE",
     "_AN(de)S(ph)K_": "AN[UNIMOD:7]S[UNIMOD:21]K",
@@ -137,6 +140,7 @@ def test_any_text_is_a_peptidoform_or_a_clear_error(text: str) -> None:
         ("AAK[Acetil]", "Acetil on K", "Acetyl (UNIMOD:1,"),
         ("AAK[UNIMOD:738]", "UNIMOD:738 on K", "TMT6plex (UNIMOD:737"),
         ("AAP+57.02K", "+57.02 on P", "Carbamidomethyl (UNIMOD:4"),
+        ("AAK[UNIMOD:³]", "UNIMOD:³ on K", ""),
         ("AAM[+16.5]K", "+16.5 on M", "Oxidation (UNIMOD:35"),
         ("[+41.5]-AAK", "+41.5 on the N terminus", "Acetyl (UNIMOD:1,"),
         ("AAK-[Amidated]", "Amidated on the C terminus", "Deamidated (UNIMOD:7"),
@@ -173,8 +177,8 @@ def test_a_peptidoform_checks_itself() -> None:
         Peptidoform("K", (99999,))
 
 
-# Spectra of each file, and how many precursors weigh within 50 ppm of the peptide: one of the others differs by 131 Da, the
-# rest by 0.9 to 2.0 Da, as a wrong isotope or a missed deamidation does.
+# Spectra of each file, and how many precursors weigh within 50 ppm of the peptide: one of the others differs by 131 Da,
+# the rest by 0.9 to 2.0 Da, as a wrong isotope or a missed deamidation does.
 ANNOTATED = {
     "casanovo_mouse_128.mgf": (128, 128),
     "massivekb_500.mgf": (500, 500),
