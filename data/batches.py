@@ -101,7 +101,10 @@ class LengthBalancedSampler:
         groups = rng.integers(len(self._rows_of_length), size=count)
         position = rng.random(count)
         return np.array(
-            [self._rows_of_length[g][int(p * len(self._rows_of_length[g]))] for g, p in zip(groups, position, strict=True)],
+            [
+                self._rows_of_length[g][int(p * len(self._rows_of_length[g]))]
+                for g, p in zip(groups, position, strict=True)
+            ],
             np.int64,
         )
 

@@ -32,7 +32,8 @@ def preprocess(peaks: PeakBatch, settings: PreprocessingSettings) -> PeakBatch:
     keep &= intensity >= settings.min_relative_intensity * base
     if settings.deisotope:
         keep &= ~_is_isotope(mz, np.where(keep, intensity, 0), settings.isotope_tolerance_ppm)
-    keep &= _rank_in_group(mz // settings.window_da, intensity, keep) < settings.peaks_per_window
+    window = np.where(keep, mz, 0) // settings.window_da
+    keep &= _rank_in_group(window, intensity, keep) < settings.peaks_per_window
     keep &= _rank_in_group(np.zeros_like(mz), intensity, keep) < settings.max_peaks
     return pack(mz, _scaled(intensity, base, settings.intensity_scaling), keep, peaks)
 
@@ -70,11 +71,15 @@ def _is_isotope(mz: NDArray[np.float64], intensity: NDArray[np.float32], toleran
 
 
 def _scaled(intensity: NDArray[np.float32], base: NDArray[np.float32], scaling: str) -> NDArray[np.float32]:
-    relative = np.clip(intensity / np.maximum(base, np.finfo(np.float32).tiny), 0, 1)
+    relative: NDArray[np.float32] = np.clip(intensity / np.maximum(base, np.finfo(np.float32).tiny), 0, 1)
     if scaling == "root":
-        return np.sqrt(relative).astype(np.float32)
+        return np.sqrt(relative, dtype=np.float32)
     if scaling == "log":
         return (np.log1p(1000 * relative) / np.log(1001)).astype(np.float32)
     if scaling == "linear":
-        return relative.astype(np.float32)
-    raise InputError(f"unknown intensity scaling '{scaling}'", record="preprocessing.intensity_scaling", remedy="Use root, log or linear")
+        return relative
+    raise InputError(
+        f"unknown intensity scaling '{scaling}'",
+        record="preprocessing.intensity_scaling",
+        remedy="Use root, log or linear",
+    )

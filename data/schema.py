@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,23 +10,22 @@ from numpy.typing import NDArray
 
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
 
-SPECTRA = pa.schema(
-    [
-        pa.field("spectrum_id", pa.string(), nullable=False),
-        pa.field("peptidoform", pa.string()),
-        pa.field("precursor_mz", pa.float64(), nullable=False),
-        pa.field("precursor_charge", pa.int8(), nullable=False),
-        pa.field("mz", pa.list_(pa.float64()), nullable=False),
-        pa.field("intensity", pa.list_(pa.float32()), nullable=False),
-        pa.field("retention_time", pa.float32()),
-        pa.field("collision_energy", pa.float32()),
-        pa.field("instrument", _CATEGORY),
-        pa.field("fragmentation", _CATEGORY),
-        pa.field("source", _CATEGORY),
-        pa.field("species", _CATEGORY),
-        pa.field("fold", _CATEGORY),
-    ]
-)
+_FIELDS: list[pa.Field[Any]] = [
+    pa.field("spectrum_id", pa.string(), nullable=False),
+    pa.field("peptidoform", pa.string()),
+    pa.field("precursor_mz", pa.float64(), nullable=False),
+    pa.field("precursor_charge", pa.int8(), nullable=False),
+    pa.field("mz", pa.list_(pa.float64()), nullable=False),
+    pa.field("intensity", pa.list_(pa.float32()), nullable=False),
+    pa.field("retention_time", pa.float32()),
+    pa.field("collision_energy", pa.float32()),
+    pa.field("instrument", _CATEGORY),
+    pa.field("fragmentation", _CATEGORY),
+    pa.field("source", _CATEGORY),
+    pa.field("species", _CATEGORY),
+    pa.field("fold", _CATEGORY),
+]
+SPECTRA = pa.schema(_FIELDS)
 """Columns of every shard; units: Th, base peak = 1, seconds, NCE."""
 
 
@@ -74,11 +74,14 @@ def to_table(spectra: Iterable[Spectrum]) -> pa.Table:
 
 def from_table(table: pa.Table) -> Iterator[Spectrum]:
     """The rows of a table of the schema ``SPECTRA``, in order."""
-    columns = {name: table.column(name).to_pylist() for name in _COLUMNS if name not in ("mz", "intensity")}
+    columns: dict[str, list[Any]] = {
+        name: table.column(name).to_pylist() for name in _COLUMNS if name not in ("mz", "intensity")
+    }
     mz, intensity = table.column("mz"), table.column("intensity")
     for row in range(table.num_rows):
+        record: dict[str, Any] = {name: values[row] for name, values in columns.items()}
         yield Spectrum(
             mz=np.asarray(mz[row].values, np.float64),
             intensity=np.asarray(intensity[row].values, np.float32),
-            **{name: values[row] for name, values in columns.items()},
+            **record,
         )

@@ -1,4 +1,4 @@
-"""The knobs of the data steps, as plain dataclasses; `params.yaml` gives each its unit, range and reason."""
+"""The knobs of the data steps, as plain dataclasses; `params.yaml` explains each."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar

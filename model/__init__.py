@@ -1,1 +1,1 @@
-"""The network: encoder, mass evidence, recursion, losses, curriculum, trainer, decoding. Needs torch, numpy, pyarrow."""
+"""The network: encoder, mass evidence, recursion, curriculum, trainer, inference. Needs torch, numpy, pyarrow."""

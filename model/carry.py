@@ -44,7 +44,12 @@ class Carry:
     def tensors(self) -> dict[str, Tensor]:
         """All of it by name, for a checkpoint."""
         parts = {"spectra": self.spectra, "index": self.index, "state": self.state}
-        named = {f"{part}.{f.name}": getattr(value, f.name) for part, value in parts.items() if value is not None for f in fields(value)}
+        named = {
+            f"{part}.{f.name}": getattr(value, f.name)
+            for part, value in parts.items()
+            if value is not None
+            for f in fields(value)
+        }
         return named | {"target": self.target, "finished": self.finished}
 
     @classmethod

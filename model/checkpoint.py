@@ -22,7 +22,11 @@ CONFIG_FILE = "config.json"
 
 
 def save_network(
-    folder: Path, network: Network, weights: dict[str, Tensor], preprocessing: PreprocessingSettings, training: dict[str, Any]
+    folder: Path,
+    network: Network,
+    weights: dict[str, Tensor],
+    preprocessing: PreprocessingSettings,
+    training: dict[str, Any],
 ) -> None:
     """Write weights and configuration; a reader sees the old or the new file, never half of one.
 
@@ -52,7 +56,9 @@ def load_network(folder: Path, device: str = "cpu") -> tuple[Network, Preprocess
     CorruptedDataError : its files cannot be read.
     """
     if not (folder / CONFIG_FILE).is_file():
-        raise InputError("no model here", path=folder, remedy="Train one with `dvc repro train` or name another with --model")
+        raise InputError(
+            "no model here", path=folder, remedy="Train one with `dvc repro train` or name another with --model"
+        )
     try:
         config = json.loads((folder / CONFIG_FILE).read_text())
         if config["format_version"] != FORMAT_VERSION or config["tokens"] != [t.text for t in VOCABULARY.tokens]:

@@ -97,7 +97,9 @@ class MassEvidence(torch.nn.Module):
         """
         peptide_mass = neutral_mass(precursor_mz, charge)
         residues = self.masses[STOP + 1 :][~self.is_terminal[STOP + 1 :]].unique()
-        cleavages = torch.cat([_prefix_mass(mz, peptide_mass[:, None], series.terminus) for series in _SINGLY_CHARGED], 1)
+        cleavages = torch.cat(
+            [_prefix_mass(mz, peptide_mass[:, None], series.terminus) for series in _SINGLY_CHARGED], 1
+        )
         nodes = (cleavages[..., None] - residues).flatten(1).float()
         heights = intensity.repeat(1, len(_SINGLY_CHARGED)).repeat_interleave(len(residues), 1)
         usable = nodes.isfinite() & (nodes > -1)

@@ -29,7 +29,7 @@ class MassSinusoids(nn.Module):
         self.register_buffer("frequency", 2 * math.pi / wavelength, persistent=False)
 
     def forward(self, mass: Tensor) -> Tensor:
-        """(...) float64 to (..., width) float32; the phase is computed in float64, where 0.001 Da of 10,000 survives."""
+        """(...) float64 to (..., width) float32; the phase is computed in float64, lest 0.001 of 10,000 be lost."""
         phase = (mass.double()[..., None] * self.frequency).remainder(2 * math.pi).float()
         return torch.cat([phase.sin(), phase.cos()], -1)
 
@@ -61,15 +61,17 @@ class Attention(nn.Module):
         return projected
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        split: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return split
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None) -> Tensor:
-    """Attention written out: on a CPU its backward pass takes a fifth of torch 2.13's fused kernel for our short rows."""
+    """Attention written out: on a CPU its backward pass takes a fifth of torch 2.13's fused kernel here."""
     score = queries @ (keys * queries.shape[-1] ** -0.5).transpose(-1, -2)
     if seen is not None:
         score = score.masked_fill(~seen, torch.finfo(score.dtype).min)
-    return score.softmax(-1).to(values.dtype) @ values
+    mixed: Tensor = score.softmax(-1).to(values.dtype) @ values
+    return mixed
 
 
 class FeedForward(nn.Module):

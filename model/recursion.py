@@ -13,7 +13,15 @@ from torch.nn import functional
 
 from data.vocabulary import PAD, STOP, Vocabulary
 from model.encoder import SpectrumEncoder
-from model.evidence import AHEAD_FEATURE, CANDIDATE_FEATURES, SERIES_FEATURES, SLOT_FEATURES, Evidence, MassEvidence, SpectrumIndex
+from model.evidence import (
+    AHEAD_FEATURE,
+    CANDIDATE_FEATURES,
+    SERIES_FEATURES,
+    SLOT_FEATURES,
+    Evidence,
+    MassEvidence,
+    SpectrumIndex,
+)
 from model.layers import CoreLayer, MassSinusoids
 from model.settings import NetworkSettings
 
@@ -152,10 +160,15 @@ class Network(nn.Module):
         """Encode spectra once for all steps; an ``index`` made before is taken over."""
         encoded = self.encoder(spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge)
         return EncodedBatch(
-            keys_values=[layer.spectrum_keys_values(encoded.tokens) for layer in self.core],
+            keys_values=[layer.spectrum_keys_values(encoded.tokens) for layer in self.core_layers],
             mask=encoded.mask,
             index=self.index(spectra) if index is None else index,
         )
+
+    @property
+    def core_layers(self) -> list[CoreLayer]:
+        """The layers of the core, in order."""
+        return [layer for layer in self.core if isinstance(layer, CoreLayer)]
 
     def start(self, batch: int, slots: int | None = None) -> State:
         """The empty answer."""
@@ -187,19 +200,19 @@ class Network(nn.Module):
 
     def _think(self, h: Tensor, step: Tensor, encoded: EncodedBatch) -> Tensor:
         """One latent step: the core's layers, normed."""
-        for layer, keys_values in zip(self.core, encoded.keys_values, strict=True):
+        for layer, keys_values in zip(self.core_layers, encoded.keys_values, strict=True):
             h = layer(h, step, keys_values, encoded.mask)
         normed: Tensor = self.latent_norm(h)
         return normed
 
     def _anchor(self, evidence: Evidence) -> Tensor:
         """Where each slot starts, how much mass is left, and what the candidates' strongest ions are."""
-        seen = torch.cat([evidence.candidate[..., :SERIES_FEATURES].amax(-1), evidence.candidate[..., AHEAD_FEATURE]], -1)
-        return (
-            self.prefix_in(self.sinusoids(evidence.prefix_mass))
-            + self.remaining_in(self.sinusoids(evidence.remaining_mass))
-            + self.evidence_in(torch.cat([evidence.slot, seen], -1))
+        seen = torch.cat(
+            [evidence.candidate[..., :SERIES_FEATURES].amax(-1), evidence.candidate[..., AHEAD_FEATURE]], -1
         )
+        masses: Tensor = self.prefix_in(self.sinusoids(evidence.prefix_mass))
+        masses = masses + self.remaining_in(self.sinusoids(evidence.remaining_mass))
+        return masses + self.evidence_in(torch.cat([evidence.slot, seen], -1))
 
     def _score(self, evidence: Evidence, latent: Tensor) -> Tensor:
         """Scores of the residues by their evidence, of the stop token by the mass that is left; none for padding."""

@@ -107,7 +107,9 @@ class _Run:
     ) -> None:
         longest = max(training_set.tokens.shape[1], validation_set.tokens.shape[1])
         if longest > network.slots:
-            raise InputError(f"a peptide needs {longest} slots and network.slots is {network.slots}", record="network.slots")
+            raise InputError(
+                f"a peptide needs {longest} slots and network.slots is {network.slots}", record="network.slots"
+            )
         torch.manual_seed(derive(seed, "weights"))
         self.network = Network(network, VOCABULARY).to(device)
         if start is not None:
@@ -140,7 +142,7 @@ class _Run:
             self.source.replace(self.carry, stage, rng)
         loss = self._loss(self.carry)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.gradient_clip)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -273,7 +275,9 @@ class _Run:
 def _weights_of(folder: Path, settings: NetworkSettings) -> dict[str, Tensor]:
     source, _ = load_network(folder)
     if source.settings != settings:
-        raise InputError("the model to start from has another shape", path=folder, remedy="Train it with these parameters")
+        raise InputError(
+            "the model to start from has another shape", path=folder, remedy="Train it with these parameters"
+        )
     return source.state_dict()
 
 

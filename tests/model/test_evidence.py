@@ -30,9 +30,7 @@ def look_up(mz: np.ndarray, intensity: np.ndarray, query: float) -> tuple[float,
 
 def fragments(prefix: float, peptide: float) -> list[float]:
     """b, y, b++, y++ of the cleavage behind a prefix (Roepstorff & Fohlman 1984; Biemann 1988)."""
-    return [
-        (part + charge * PROTON) / charge for charge in (1, 2) for part in (prefix, peptide - prefix)
-    ]
+    return [(part + charge * PROTON) / charge for charge in (1, 2) for part in (prefix, peptide - prefix)]
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def evidence_of(spectrum, hypothesis, charge=None):
 
 def test_ion_features_equal_the_slow_reference(spectrum):
     mz, intensity, total, _, ids = spectrum
-    hypothesis = ids[:6] + [STOP] + ids[:3]
+    hypothesis = [*ids[:6], STOP, *ids[:3]]
     evidence = evidence_of(spectrum, hypothesis)
     prefix = 0.0
     for slot, token in enumerate(hypothesis):
@@ -84,7 +82,7 @@ def test_ion_features_equal_the_slow_reference(spectrum):
 
 def test_look_ahead_sees_a_cleavage_one_residue_further(spectrum):
     _, intensity, _, _, ids = spectrum
-    evidence = evidence_of(spectrum, ids[:4] + [STOP])
+    evidence = evidence_of(spectrum, [*ids[:4], STOP])
     right = evidence.candidate[0, 4, ids[4] - STOP - 1]
     assert 0 < right[AHEAD_FEATURE].item() <= intensity.max()
 

@@ -13,7 +13,7 @@ from model.settings import NetworkSettings, StageSettings, TrainingSettings
 from model.trainer import train
 
 
-class Interrupted(Exception):
+class InterruptedRunError(Exception):
     """Stands for a kill between two updates."""
 
 
@@ -44,9 +44,9 @@ def test_resumed_training_gives_the_weights_of_an_unbroken_one(tmp_path, ladders
 
     def interrupt(update, stage, metrics):
         if update == 8:
-            raise Interrupted
+            raise InterruptedRunError
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedRunError):
         run(tmp_path / "broken", ladders, small_network, short_training, on_metrics=interrupt)
     assert not (tmp_path / "broken" / "model.safetensors").exists()
     assert (tmp_path / "broken" / "state" / "5.safetensors").exists()
@@ -66,9 +66,9 @@ def test_same_seed_same_weights_other_seed_others(tmp_path, ladders, small_netwo
 def test_state_of_other_parameters_is_not_continued(tmp_path, ladders, small_network, short_training):
     def interrupt(update, stage, metrics):
         if update == 8:
-            raise Interrupted
+            raise InterruptedRunError
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedRunError):
         run(tmp_path / "a", ladders, small_network, short_training, on_metrics=interrupt)
     run(tmp_path / "a", ladders, small_network, short_training, seed=9)
     run(tmp_path / "b", ladders, small_network, short_training, seed=9)
