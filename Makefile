@@ -17,6 +17,20 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 XGBOOST := $(shell grep "^xgboost==" constraints.txt)
 
+# Starts a Prefect server on loopback and stops it when the recipe ends, however it ends.
+define prefect_server
+mkdir -p .prefect
+prefect server start --host 127.0.0.1 --port $(PREFECT_PORT) > .prefect/server.log 2>&1 &
+server=$$!
+trap 'kill $$(jobs -p) 2>/dev/null || true; wait' EXIT
+export PREFECT_API_URL=http://127.0.0.1:$(PREFECT_PORT)/api
+until python -c "import urllib.request as r; r.urlopen('$$PREFECT_API_URL/health', timeout=2)" 2>/dev/null; do
+    kill -0 $$server 2>/dev/null || { cat .prefect/server.log >&2; exit 1; }
+    sleep 0.5
+done
+kill -0 $$server
+endef
+
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -49,6 +63,31 @@ lint: setup  ## style, types, and who may import whom
 
 test: setup  ## every test; PYTEST='-k noise' narrows it
 	python -m pytest $(PYTEST)
+
+demo: setup  ## the whole pipeline in small, then peptides for sample spectra
+	@$(prefect_server)
+	echo "== The pipeline: proteomes, peptides, spectra, noise, training, nine folds, report (dvc repro)"
+	dvc repro
+	echo "== Sequencing sample spectra with the network just trained"
+	peptrm sequence $(SAMPLE) -o workspace/sample.mztab
+	dvc metrics show
+	echo
+	echo "Done. Where to look:"
+	echo "  the report        workspace/reports/report.html"
+	echo "  the peptides      workspace/sample.mztab"
+	echo "  MLflow's page     make ui       http://127.0.0.1:$(MLFLOW_PORT)"
+	echo "  Prefect's page    make serve    http://127.0.0.1:$(PREFECT_PORT)"
+	echo "  your own spectra  .venv/bin/peptrm sequence run.mzML -o run.mztab"
+
+serve: setup  ## Prefect server and worker on loopback, with the deployments of prefect.yaml; Ctrl-C stops both
+	@$(prefect_server)
+	prefect --no-prompt work-pool create --type process --overwrite local
+	prefect --no-prompt deploy --all
+	echo "In another shell: PREFECT_API_URL=$$PREFECT_API_URL .venv/bin/prefect deployment run nine-species-cv/nine-species-cv --watch"
+	prefect worker start --pool local
+
+ui: setup  ## MLflow's page over the recorded runs
+	mlflow ui --host 127.0.0.1 --port $(MLFLOW_PORT) --backend-store-uri sqlite:///workspace/mlflow.db
 
 clean:  ## remove caches and all that the pipeline wrote, not .venv
 	rm -rf workspace build .prefect .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
