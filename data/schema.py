@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
 
-_FIELDS: list[pa.Field[Any]] = [
+_FIELDS: "list[pa.Field[Any]]" = [  # quoted: the stubs alone know it as generic
     pa.field("spectrum_id", pa.string(), nullable=False),
     pa.field("peptidoform", pa.string()),
     pa.field("precursor_mz", pa.float64(), nullable=False),
