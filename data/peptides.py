@@ -30,16 +30,15 @@ from data.modification_sampling import ModificationSampler
 from data.proteomes import GENERAL, SPECIES, Protein, read_fasta
 from data.settings import PeptideSettings
 
-PEPTIDES = pa.schema(
-    {
-        "peptidoform": pa.string(),
-        "precursor_charge": pa.int8(),
-        "species": pa.string(),
-        "fold": pa.string(),
-        "split": pa.string(),
-        "occurs_in": pa.list_(pa.string()),
-    }
-)
+_COLUMNS: dict[str, pa.DataType] = {
+    "peptidoform": pa.string(),
+    "precursor_charge": pa.int8(),
+    "species": pa.string(),
+    "fold": pa.string(),
+    "split": pa.string(),
+    "occurs_in": pa.list_(pa.string()),
+}
+PEPTIDES = pa.schema(_COLUMNS)
 """Columns of the peptide table.
 
 ``fold``: the fold whose test rows these are, null for pre-training rows. ``split``: ``test`` for the rows of the nine
