@@ -25,7 +25,7 @@ server=$$!
 trap 'kill $$(jobs -p) 2>/dev/null || true; wait' EXIT
 export PREFECT_API_URL=http://127.0.0.1:$(PREFECT_PORT)/api
 until python -c "import urllib.request as r; r.urlopen('$$PREFECT_API_URL/health', timeout=2)" 2>/dev/null; do
-    kill -0 $$server 2>/dev/null || { cat .prefect/server.log >&2; exit 1; }
+    kill -0 $$server 2>/dev/null || { cat .prefect/server.log >&2; echo "Or name a free one: make PREFECT_PORT=4300 …" >&2; exit 1; }
     sleep 0.5
 done
 kill -0 $$server
