@@ -75,7 +75,8 @@ def _scaled(intensity: NDArray[np.float32], base: NDArray[np.float32], scaling: 
     if scaling == "root":
         return np.sqrt(relative, dtype=np.float32)
     if scaling == "log":
-        return (np.log1p(1000 * relative) / np.log(1001)).astype(np.float32)
+        logarithmic: NDArray[np.float32] = (np.log1p(1000 * relative) / np.log(1001)).astype(np.float32)
+        return logarithmic
     if scaling == "linear":
         return relative
     raise InputError(
