@@ -1,6 +1,7 @@
 """The house rules hold: who imports whom, what a bare machine needs, how long a file may be, what the lock pins."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -138,3 +139,12 @@ def test_every_import_is_declared() -> None:
         for module in {name.partition(".")[0] for name in _imports(path)} - sys.stdlib_module_names - own:
             providers = {canonicalize_name(name) for name in distributions.get(module, [module])}
             assert providers & declared, f"{_name(path)} imports {module}"
+
+
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
+def test_links_of_the_documentation_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
+        assert "://" in target or (path.parent / target).exists(), target
