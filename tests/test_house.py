@@ -126,8 +126,6 @@ def _locked() -> dict[str, str]:
 def test_lock_pins_a_permitted_version_of_every_requirement() -> None:
     locked = _locked()
     for requirement in _declared():
-        if requirement.name in ("ray", "prefect-ray"):  # an extra that `make` does not install
-            continue
         assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement.name
 
 
