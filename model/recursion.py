@@ -212,7 +212,8 @@ class Network(nn.Module):
         )
         masses: Tensor = self.prefix_in(self.sinusoids(evidence.prefix_mass))
         masses = masses + self.remaining_in(self.sinusoids(evidence.remaining_mass))
-        return masses + self.evidence_in(torch.cat([evidence.slot, seen], -1))
+        anchored: Tensor = masses + self.evidence_in(torch.cat([evidence.slot, seen], -1))
+        return anchored
 
     def _score(self, evidence: Evidence, latent: Tensor) -> Tensor:
         """Scores of the residues by their evidence, of the stop token by the mass that is left; none for padding."""

@@ -37,6 +37,7 @@ class CrossValidationSettings(_Section):
     runner_address: str | None = None
     parallel_folds: int = Field(default=2, ge=1)
     retries: int = Field(default=2, ge=0)
+    retry_delay_s: float = Field(default=5.0, ge=0)
     test_noise_level: float = Field(default=0.5, ge=0, le=1)
 
 
@@ -86,9 +87,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            raise InputError(
-                "unknown parameter", path=path, record=key, remedy=_nearest(raw, first["loc"])
-            ) from None
+            raise InputError("unknown parameter", path=path, record=key, remedy=_nearest(raw, first["loc"])) from None
         raise InputError(first["msg"], path=path, record=key) from None
 
 

@@ -1,0 +1,18 @@
+"""Stage `augment`: validation and test spectra at each noise level."""
+
+from prefect import flow
+
+from flows.running import run_stage
+from tasks.params import load_params
+from tasks.synthetic_data import make_noisy_spectra
+from tasks.workspace import Workspace
+
+
+@flow(name="augment")
+def augment() -> None:
+    """Validation and test spectra at each noise level."""
+    make_noisy_spectra(load_params(), Workspace())
+
+
+if __name__ == "__main__":
+    run_stage(augment)

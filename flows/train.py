@@ -1,0 +1,27 @@
+"""Stage `train`: the mass-anchored network and the plain recursion of the same budget, side by side."""
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.running import run_stage
+from tasks.params import load_params
+from tasks.tracking import Tracker
+from tasks.train import train_network
+from tasks.workspace import Workspace
+
+
+@flow(name="train", task_runner=ThreadPoolTaskRunner(max_workers=2))
+def train() -> None:
+    """Train both networks, each in a process of its own."""
+    params, workspace = load_params(), Workspace()
+    Tracker(workspace)
+    futures = [
+        train_network.submit(params, workspace, name, evidence)
+        for name, evidence in (("pretrained", True), ("plain", False))
+    ]
+    for future in futures:
+        future.result()
+
+
+if __name__ == "__main__":
+    run_stage(train)

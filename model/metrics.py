@@ -1,0 +1,214 @@
+"""The field's metrics: amino-acid precision and recall, peptide recall, the precision-coverage curve, accuracy by step.
+
+A predicted residue is right when its mass lies within 0.1 Da of the true residue's and the mass before it, or the mass
+behind it, within 0.5 Da of the truth (Tran et al. 2017, DeepNovo; as Casanovo's and DeepNovo's evaluations count). A
+peptide is right when both have the same number of residues and all are right. I counts as L.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.predictions import Prediction
+from data.vocabulary import STOP, VOCABULARY
+
+RESIDUE_TOLERANCE_DA = 0.1
+TERMINUS_TOLERANCE_DA = 0.5
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures of a set of spectra, 0…1.
+
+    Attributes
+    ----------
+    aa_precision : right residues of the predicted ones.
+    aa_recall : right residues of the true ones.
+    peptide_precision : right peptides of the spectra with a prediction.
+    peptide_recall : right peptides of all spectra.
+    auc : area under the precision-coverage curve of the peptides.
+    """
+
+    n_spectra: int
+    aa_precision: float
+    aa_recall: float
+    peptide_precision: float
+    peptide_recall: float
+    auc: float
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Per spectrum, (spectra,) int64: right, predicted and true residues, and whether the peptide is right."""
+
+    right: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    true: NDArray[np.int64]
+    peptide: NDArray[np.int64]
+
+
+def matching_residues(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(predicted,) bool, which residues are right, from the residues' masses in Da."""
+    right = np.zeros(len(predicted), bool)
+    for direction in (1, -1):
+        found = _matching_from_start(predicted[::direction], true[::direction])[::direction]
+        right |= found
+    return right
+
+
+def _matching_from_start(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Residues of equal mass that start at equal prefix mass; both walks are linear."""
+    right = np.zeros(len(predicted), bool)
+    before_predicted = np.cumsum(predicted) - predicted
+    before_true = np.cumsum(true) - true
+    p = t = 0
+    while p < len(predicted) and t < len(true):
+        if abs(before_predicted[p] - before_true[t]) < TERMINUS_TOLERANCE_DA:
+            right[p] = abs(predicted[p] - true[t]) < RESIDUE_TOLERANCE_DA
+            p, t = p + 1, t + 1
+        elif before_predicted[p] > before_true[t]:
+            t += 1
+        else:
+            p += 1
+    return right
+
+
+def count(predictions: Sequence[Prediction]) -> Counts:
+    """Count right residues and peptides; spectra without a reference must have been left out."""
+    rows = []
+    for prediction in predictions:
+        true = VOCABULARY.token_masses(VOCABULARY.encode(prediction.reference or ""))
+        predicted = (
+            VOCABULARY.token_masses(VOCABULARY.encode(prediction.peptidoform)) if prediction.peptidoform else true[:0]
+        )
+        right = matching_residues(predicted, true)
+        rows.append((right.sum(), len(predicted), len(true), len(predicted) == len(true) and right.all()))
+    table = np.array(rows, np.int64).reshape(-1, 4)
+    return Counts(*table.T)
+
+
+def annotated(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """The predictions that have a reference to be judged by."""
+    return [prediction for prediction in predictions if prediction.reference]
+
+
+def evaluate(predictions: Sequence[Prediction]) -> Metrics:
+    """The metrics over the annotated spectra; zeros where there are none."""
+    predictions = annotated(predictions)
+    counts = count(predictions)
+    figures = _figures(counts, np.arange(len(predictions))[None])
+    scores = np.array([prediction.peptide_score for prediction in predictions])
+    return Metrics(
+        n_spectra=len(predictions),
+        **{name: float(values[0]) for name, values in figures.items()},
+        auc=_auc(*_curve(scores, counts.peptide)),
+    )
+
+
+def precision_coverage(predictions: Sequence[Prediction]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coverage and peptide precision as spectra are taken by falling score; both (annotated spectra,)."""
+    predictions = annotated(predictions)
+    scores = np.array([prediction.peptide_score for prediction in predictions])
+    return _curve(scores, count(predictions).peptide)
+
+
+def bootstrap_intervals(
+    predictions: Sequence[Prediction], samples: int, seed: int, confidence: float = 0.95
+) -> dict[str, tuple[float, float]]:
+    """Percentile intervals of the precisions and recalls, by resampling spectra (Efron 1979)."""
+    predictions = annotated(predictions)
+    if not predictions:
+        return {}
+    draws = np.random.default_rng(seed).integers(len(predictions), size=(samples, len(predictions)))
+    tail = 50 * (1 - confidence)
+    return {
+        name: (float(np.percentile(values, tail)), float(np.percentile(values, 100 - tail)))
+        for name, values in _figures(count(predictions), draws).items()
+    }
+
+
+def token_accuracy_by_step(predictions: Sequence[Prediction]) -> list[float]:
+    """Share of positions, stop token included, whose token is right after each refinement step.
+
+    A spectrum that stopped early keeps its last answer. Stricter than the residue metrics: a shift by one position
+    makes all that follows wrong.
+    """
+    predictions = [prediction for prediction in annotated(predictions) if prediction.peptidoform_by_step]
+    steps = max((len(prediction.peptidoform_by_step) for prediction in predictions), default=0)
+    right, wanted = np.zeros(steps), 0
+    for prediction in predictions:
+        true = [*VOCABULARY.encode(prediction.reference or ""), STOP]
+        wanted += len(true)
+        matches = 0
+        for step in range(steps):
+            if step < len(prediction.peptidoform_by_step):
+                text = prediction.peptidoform_by_step[step]
+                answer = [*(VOCABULARY.encode(text) if text else []), STOP]
+                matches = sum(a == b for a, b in zip(answer, true, strict=False))
+            right[step] += matches
+    return [float(value / wanted) for value in right]
+
+
+def by_length(predictions: Sequence[Prediction]) -> dict[int, Metrics]:
+    """Metrics by the number of residues of the true peptide."""
+    return _by(predictions, lambda p: int((~VOCABULARY.is_terminal[VOCABULARY.encode(p.reference or "")]).sum()))
+
+
+def by_charge(predictions: Sequence[Prediction]) -> dict[int, Metrics]:
+    """Metrics by precursor charge."""
+    return _by(predictions, lambda prediction: prediction.precursor_charge)
+
+
+def residue_confusion(predictions: Sequence[Prediction]) -> tuple[list[str], NDArray[np.int64]]:
+    """Residues read (columns) where the truth (rows) has another or the same, at equal prefix mass.
+
+    Returns
+    -------
+    Token texts, and counts (tokens, tokens).
+    """
+    counts = np.zeros((len(VOCABULARY), len(VOCABULARY)), np.int64)
+    for prediction in annotated(predictions):
+        true = VOCABULARY.encode(prediction.reference or "")
+        read = VOCABULARY.encode(prediction.peptidoform) if prediction.peptidoform else []
+        starts_true = np.cumsum(VOCABULARY.token_masses(true)) - VOCABULARY.token_masses(true)
+        starts_read = np.cumsum(VOCABULARY.token_masses(read)) - VOCABULARY.token_masses(read)
+        near = np.abs(starts_true[:, None] - starts_read[None]) < RESIDUE_TOLERANCE_DA
+        for row, column in zip(*near.nonzero(), strict=True):
+            counts[true[row], read[column]] += 1
+    labels = [token.text for token in VOCABULARY.tokens[STOP + 1 :]]
+    return labels, counts[STOP + 1 :, STOP + 1 :]
+
+
+def _by(predictions: Sequence[Prediction], group: Callable[[Prediction], int]) -> dict[int, Metrics]:
+    groups: dict[int, list[Prediction]] = {}
+    for prediction in annotated(predictions):
+        groups.setdefault(group(prediction), []).append(prediction)
+    return {key: evaluate(groups[key]) for key in sorted(groups)}
+
+
+def _figures(counts: Counts, draws: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Precisions and recalls of each draw (samples, spectra) of spectra."""
+    right, predicted, true = (values[draws].sum(1) for values in (counts.right, counts.predicted, counts.true))
+    peptides = counts.peptide[draws].sum(1)
+    answered = (counts.predicted > 0)[draws].sum(1)
+    return {
+        "aa_precision": right / np.maximum(predicted, 1),
+        "aa_recall": right / np.maximum(true, 1),
+        "peptide_precision": peptides / np.maximum(answered, 1),
+        "peptide_recall": peptides / max(draws.shape[1], 1),
+    }
+
+
+def _curve(scores: NDArray[np.float64], right: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    order = np.argsort(-scores, kind="stable")
+    taken = np.arange(1, len(scores) + 1)
+    return taken / max(len(scores), 1), right[order].cumsum() / taken
+
+
+def _auc(coverage: NDArray[np.float64], precision: NDArray[np.float64]) -> float:
+    """Trapezoids from coverage 0, where the precision of the best spectrum holds."""
+    if len(coverage) == 0:
+        return 0.0
+    return float(np.trapezoid(np.r_[precision[0], precision], np.r_[0.0, coverage]))

@@ -1,0 +1,136 @@
+"""From shards and parameters to trained networks: the plain functions behind the train and cross-validation tasks.
+
+They take and return JSON values, because they run in processes of their own (`tasks.isolation`).
+"""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from model.metrics import bootstrap_intervals, evaluate, token_accuracy_by_step
+from numpy.typing import NDArray
+
+from data.atomic import atomic_path, make_folder, write_atomically
+from data.augmentation import source_name
+from data.batches import SpectrumSet, spectra_of_shards
+from data.peptides import held_out_sequences, training_mask, validation_mask
+from data.predictions import Prediction
+from data.schema import Spectrum
+from data.seeding import derive
+from model.inference import Sequencer
+from model.trainer import train
+from tasks.params import Params
+from tasks.workspace import Workspace
+
+_RECURSION_SPECTRA = 512
+
+
+def train_model(params: dict[str, Any], root: str, name: str, evidence: bool) -> dict[str, Any]:
+    """Train on the pre-training peptides; ``evidence=False`` gives the plain recursion to compare with."""
+    settings, workspace = Params.model_validate(params), Workspace(Path(root))
+    share = settings.peptides.validation_share
+
+    def is_pretraining(table: pa.Table) -> NDArray[np.bool_]:
+        return np.asarray(table.column("fold").is_null(), bool)
+
+    summary = train(
+        network=replace(settings.network, evidence=evidence and settings.network.evidence),
+        training=settings.training,
+        noise=settings.noise,
+        preprocessing=settings.preprocessing,
+        training_set=SpectrumSet.from_shards(
+            workspace.clean_shards, lambda table: is_pretraining(table) & ~validation_mask(table, share)
+        ),
+        validation_set=SpectrumSet.from_shards(
+            workspace.clean_shards, lambda table: is_pretraining(table) & validation_mask(table, share)
+        ),
+        folder=workspace.model(name),
+        seed=derive(settings.seed, "train"),
+    )
+    return asdict(summary)
+
+
+def run_fold(params: dict[str, Any], root: str, species: str) -> dict[str, Any]:
+    """Train one fold without its species, predict its test spectra, write its figures, and return them."""
+    settings, workspace = Params.model_validate(params), Workspace(Path(root))
+    forbidden = held_out_sequences(pq.read_table(workspace.peptides), species)
+    share = settings.peptides.validation_share
+    folds = settings.cross_validation
+
+    def may_train(table: pa.Table) -> NDArray[np.bool_]:
+        return training_mask(table, species, forbidden)
+
+    clean = workspace.clean_shards
+    summary = train(
+        network=settings.network,
+        training=folds.training,
+        noise=settings.noise,
+        preprocessing=settings.preprocessing,
+        training_set=SpectrumSet.from_shards(clean, lambda table: may_train(table) & ~validation_mask(table, share)),
+        validation_set=SpectrumSet.from_shards(clean, lambda table: may_train(table) & validation_mask(table, share)),
+        folder=workspace.fold_model(species),
+        seed=derive(settings.seed, "fold", species),
+        start=workspace.model("pretrained") if folds.start == "pretrained" else None,
+    )
+    source = source_name(folds.test_noise_level)
+
+    def is_test(table: pa.Table) -> NDArray[np.bool_]:
+        return _column_equals(table, "fold", species) & _column_equals(table, "source", source)
+
+    test_spectra = list(spectra_of_shards(workspace.augmented_shards, is_test))
+    sequencer = Sequencer(workspace.fold_model(species), threads=1, batch_size=settings.evaluation.batch_size)
+    predictions = list(sequencer.sequence(test_spectra, settings.evaluation.steps, keep_steps=True))
+    _write_predictions(predictions, workspace.fold_predictions(species))
+    report = {
+        "species": species,
+        "status": "completed",
+        "error": None,
+        "metrics": asdict(evaluate(predictions)),
+        "intervals": bootstrap_intervals(
+            predictions, settings.evaluation.bootstrap_samples, derive(settings.seed, "bootstrap", species)
+        ),
+        "token_accuracy_by_step": token_accuracy_by_step(predictions),
+        "updates": summary.updates,
+        "seconds": summary.seconds,
+    }
+    write_atomically(workspace.fold_report(species), json.dumps(report, indent=1).encode())
+    return report
+
+
+def measure_recursion(params: dict[str, Any], root: str) -> dict[str, Any]:
+    """Token accuracy after each step of both models, on the validation spectra of every noise level."""
+    settings, workspace = Params.model_validate(params), Workspace(Path(root))
+    result: dict[str, dict[str, list[float]]] = {}
+    for name in ("pretrained", "plain"):
+        sequencer = Sequencer(workspace.model(name), threads=1, batch_size=settings.evaluation.batch_size)
+        result[name] = {}
+        for level in settings.augment.levels:
+            spectra = _validation_spectra(workspace, source_name(level))[:_RECURSION_SPECTRA]
+            predictions = list(sequencer.sequence(spectra, settings.evaluation.steps, keep_steps=True))
+            result[name]["clean" if level == 0 else source_name(level)] = token_accuracy_by_step(predictions)
+    write_atomically(workspace.recursion_report, json.dumps(result, indent=1).encode())
+    return result
+
+
+def _validation_spectra(workspace: Workspace, source: str) -> list[Spectrum]:
+    """Spectra of a noise level that belong to no fold: the validation share of the pre-training peptides."""
+
+    def keep(table: pa.Table) -> NDArray[np.bool_]:
+        return np.asarray(table.column("fold").is_null(), bool) & _column_equals(table, "source", source)
+
+    return list(spectra_of_shards(workspace.augmented_shards, keep))
+
+
+def _column_equals(table: pa.Table, column: str, value: str) -> NDArray[np.bool_]:
+    return np.array([entry == value for entry in table.column(column).to_pylist()], np.bool_)
+
+
+def _write_predictions(predictions: list[Prediction], path: Path) -> None:
+    """Every field of the predictions, for the report."""
+    make_folder(path.parent)
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pylist([asdict(prediction) for prediction in predictions]), temporary)

@@ -1,0 +1,67 @@
+"""Where the pipeline keeps its files, all under one folder that git ignores."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths under the root, ``workspace`` unless a test chooses another."""
+
+    root: Path = Path("workspace")
+
+    @property
+    def proteomes(self) -> Path:
+        """FASTA files, one a species."""
+        return self.root / "raw" / "proteomes"
+
+    @property
+    def peptides(self) -> Path:
+        """The peptide table."""
+        return self.root / "raw" / "peptides.parquet"
+
+    @property
+    def clean_shards(self) -> Path:
+        """Predicted spectra."""
+        return self.root / "shards" / "clean"
+
+    @property
+    def augmented_shards(self) -> Path:
+        """Validation and test spectra at each noise level."""
+        return self.root / "shards" / "augmented"
+
+    def model(self, name: str) -> Path:
+        """A trained model: ``pretrained`` or ``plain``."""
+        return self.root / "models" / name
+
+    def fold_model(self, species: str) -> Path:
+        """The model of one fold."""
+        return self.root / "models" / "folds" / species
+
+    @property
+    def fold_reports(self) -> Path:
+        """Figures and predictions of the folds."""
+        return self.root / "reports" / "folds"
+
+    def fold_report(self, species: str) -> Path:
+        """Figures of one fold."""
+        return self.fold_reports / f"{species}.json"
+
+    def fold_predictions(self, species: str) -> Path:
+        """Predictions of one fold's test spectra."""
+        return self.fold_reports / f"{species}.predictions.parquet"
+
+    @property
+    def recursion_report(self) -> Path:
+        """Accuracy by refinement step of both models."""
+        return self.root / "reports" / "recursion.json"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's database."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        """MLflow's files."""
+        return self.root / "mlruns"
