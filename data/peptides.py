@@ -159,7 +159,7 @@ def build_peptides(settings: PeptideSettings, seed: int, proteome_folder: Path, 
         distinct = _distinct(set().union(*digest(proteins, settings)))
         if not distinct:
             raise InputError("gives no peptide", path=proteome_folder / f"{species.slug}.fasta", remedy=_WIDEN)
-        hashes[species.slug] = _hashes(distinct)
+        hashes[species.slug] = np.unique(_hashes(distinct))
         rng = np.random.default_rng([seed, species.taxon])
         peptides = list(distinct.values())
         chosen[species.slug] = [peptides[i] for i in rng.permutation(len(peptides))[: settings.per_species]]
@@ -190,8 +190,8 @@ def _pretraining_peptides(
     found: dict[str, str] = {}
     for peptides in digest(shuffled, settings):
         distinct = _distinct(peptides)
-        allowed = ~np.isin(_hashes(distinct), forbidden)
-        found.update((key, distinct[key]) for key, is_allowed in zip(distinct, allowed, strict=True) if is_allowed)
+        known = _is_among(_hashes(distinct), forbidden)
+        found.update((key, distinct[key]) for key, is_known in zip(distinct, known, strict=True) if not is_known)
         if len(found) >= settings.pretraining:
             break
     if len(found) < settings.pretraining:
@@ -212,7 +212,7 @@ def _sample(
     shares = np.array(list(settings.charge_shares.values()), np.float64)
     charges = rng.choice(list(settings.charge_shares), len(sequences), p=shares / shares.sum())
     keys = _hashes(dict.fromkeys(sequence.replace("I", "L") for sequence in sequences))
-    occurrence = {slug: np.isin(keys, known) for slug, known in hashes.items()}
+    occurrence = {slug: _is_among(keys, known) for slug, known in hashes.items()}
     occurs_in = [[slug for slug, rows in occurrence.items() if rows[row]] for row in range(len(sequences))]
     fold: str | None
     if species == GENERAL.slug:
@@ -238,6 +238,12 @@ def _hashes(merged: Iterable[str]) -> NDArray[np.int64]:
     That two of a million share theirs has a chance of 1e-8 and would cost one needlessly excluded peptide.
     """
     return np.frombuffer(b"".join(hashlib.blake2b(s.encode(), digest_size=8).digest() for s in merged), np.int64)
+
+
+def _is_among(hashes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(hashes,); ``known`` is sorted, for `np.isin` would sort it again at every call."""
+    found = known.searchsorted(hashes).clip(max=len(known) - 1)
+    return known[found] == hashes
 
 
 def _is_plain(peptide: str) -> bool:
