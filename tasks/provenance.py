@@ -51,7 +51,9 @@ def fold_inputs_hash(params: Params, workspace: Workspace, species: str) -> str:
         "peptides": file_hash(workspace.peptides),
         "start": file_hash(start) if folds.start == "pretrained" else None,
         "seed": params.seed,
-        "parameters": params.model_dump(mode="json", include={"noise", "preprocessing", "network", "evaluation"}),
+        "parameters": params.model_dump(mode="json", include={"noise", "preprocessing", "network"}),
+        "steps": params.evaluation.steps,
+        "bootstrap_samples": params.evaluation.bootstrap_samples,
         "validation_share": params.peptides.validation_share,
         "training": folds.model_dump(mode="json", include={"training", "start", "test_noise_level"}),
     }
