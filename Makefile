@@ -69,7 +69,9 @@ demo: setup  ## the whole pipeline in small, then peptides for sample spectra
 	echo "== The pipeline: proteomes, peptides, spectra, noise, training, nine folds, report (dvc repro)"
 	dvc repro
 	echo "== Sequencing sample spectra with the network just trained"
-	peptrm sequence $(SAMPLE) -o workspace/sample.mztab
+	python -m app.sample workspace/sample.mgf
+	peptrm sequence workspace/sample.mgf -o workspace/sample.mztab --force
+	peptrm evaluate workspace/sample.mgf
 	dvc metrics show
 	echo
 	echo "Done. Where to look:"
