@@ -54,5 +54,5 @@ def test_sample_holds_test_spectra_of_one_level(tmp_path: Path, shards: Path) ->
 
 
 def test_no_such_level_is_an_error(tmp_path: Path, shards: Path) -> None:
-    with pytest.raises(InputError, match="noise level 0.7"):
+    with pytest.raises(InputError, match="no test spectrum"):
         write_sample(tmp_path / "sample.mgf", shards, 0.7)
