@@ -1,9 +1,7 @@
 """Shards are complete, verified, and survive a full disk."""
 
 import json
-import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -122,20 +120,6 @@ def test_an_unfinished_folder_has_no_manifest_and_is_continued(tmp_path: Path) -
     assert not list(tmp_path.glob(f"*{TEMPORARY_MARK}*"))
     again.write(0, spectra(3))
     assert [shard.rows for shard in again.finish(2).shards] == [3, 4]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk takes root")
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("this machine does not let root mount")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_leaves_nothing_half_written(small_disk: Path) -> None:
