@@ -27,7 +27,7 @@ from data.vocabulary import STOP, VOCABULARY
 Peaks = tuple[NDArray[np.float64], NDArray[np.float32]]
 
 _CARBON_13_PER_DA = 0.00055
-"""Expected 13C atoms a Da: averagine has 4.9384 C in 111.1254 Da (Senko et al. 1995), 1.07% of C is 13C; S, N add some."""
+"""Expected 13C atoms a Da: averagine has 4.9384 C in 111.1254 Da (Senko et al. 1995), 1.07% of C is 13C."""
 
 _MAX_INTERNAL_RESIDUES = 5
 _FAINTEST = np.float32(1e-4)

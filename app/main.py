@@ -1,0 +1,136 @@
+"""The command `peptrm`: what can be typed, and how errors end. Heavy imports wait until a verb needs them."""
+
+import json
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from data.errors import PepTRMError
+
+if TYPE_CHECKING:
+    from model.inference import Sequencer
+
+app = typer.Typer(
+    name="peptrm",
+    help="Peptides from tandem mass spectra, without a protein database.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[Path, typer.Option(help="Folder of a trained network.")]
+Steps = Annotated[
+    int | None, typer.Option(min=1, max=200, help="Refinement steps for every spectrum; else as many as each needs.")
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Spectra at once.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")]
+Files = Annotated[list[Path], typer.Argument(help="MGF, mzML, mzXML, MSP or Parquet; plain or gz.", metavar="FILE...")]
+
+DEFAULT_MODEL = Path("workspace/models/pretrained")
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Peptides from tandem mass spectra, without a protein database."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
+    context.obj = {"debug": debug}
+
+
+@app.command(epilog="Example: peptrm sequence run.mzML -o run.mztab")
+def sequence(
+    files: Files,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Ends in .mztab, .tsv, .csv or .parquet.")],
+    model: Model = DEFAULT_MODEL,
+    steps: Steps = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    batch_size: BatchSize = 128,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read a peptide from every spectrum."""
+    from app.progress import Progress
+    from app.sequence import sequence_files
+
+    sequencer = _sequencer(model, device, threads, batch_size)
+    with Progress(quiet=quiet) as progress:
+        summary = sequence_files(files, output, sequencer, steps=steps, force=force, progress=progress)
+    if not quiet:
+        for line in (*summary.lines(), f"written: {output}"):
+            typer.echo(line, err=True)
+
+
+@app.command(epilog="Example: peptrm evaluate annotated.mgf --json")
+def evaluate(
+    files: Files,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    model: Model = DEFAULT_MODEL,
+    steps: Steps = None,
+    device: Device = "cpu",
+    threads: Threads = None,
+    batch_size: BatchSize = 128,
+    quiet: Quiet = False,
+) -> None:
+    """Compare with the peptides that the spectra are annotated with."""
+    from app.evaluate import as_text, evaluate_files
+    from app.progress import Progress
+
+    sequencer = _sequencer(model, device, threads, batch_size)
+    with Progress(quiet=quiet) as progress:
+        result = evaluate_files(files, sequencer, steps=steps, progress=progress)
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        typer.echo("\n".join(as_text(result)))
+
+
+def _sequencer(model: Path, device: str, threads: int | None, batch_size: int) -> "Sequencer":
+    from model.inference import Sequencer
+
+    return Sequencer(model, device=device, threads=threads, batch_size=batch_size)
+
+
+def main() -> None:
+    """Run the command; leave with 0, with 2 for bad input, 1 for a failure, 130 for Ctrl-C."""
+    debug = "--debug" in sys.argv
+    try:
+        status = app(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:
+        _explain(error, debug)
+
+
+def _explain(error: Exception, debug: bool) -> None:
+    """One line for an error that a user can understand; the traceback when asked for."""
+    if debug:
+        traceback.print_exc()
+    if isinstance(error, PepTRMError):
+        print(f"peptrm: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+        sys.exit(2)
+    print(f"peptrm: {type(error).__name__}: {error}. Run again with --debug for the traceback.", file=sys.stderr)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""mzTab 1.0 (Griss et al. 2014) of de novo peptides: its metadata and its PSM section, line by line."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from data.chemistry import MODIFICATIONS
+from data.peptidoform import Peptidoform, parse_peptidoform
+from data.predictions import Prediction
+from data.vocabulary import TOKEN_TEXTS
+
+_NULL = "null"
+_COLUMNS = (
+    "sequence",
+    "PSM_ID",
+    "accession",
+    "unique",
+    "database",
+    "database_version",
+    "search_engine",
+    "search_engine_score[1]",
+    "modifications",
+    "retention_time",
+    "charge",
+    "exp_mass_to_charge",
+    "calc_mass_to_charge",
+    "spectra_ref",
+    "pre",
+    "post",
+    "start",
+    "end",
+    "opt_ms_run[1]_aa_scores",
+    "opt_global_peptidoform",
+    "opt_global_ppm_error",
+)
+_SOFTWARE = "[MS, MS:1001456, analysis software, PepTRM {version}]"
+_SEARCH_ENGINE = "[MS, MS:1001456, analysis software, PepTRM]"
+_SCORE = "[MS, MS:1001143, PSM-level search engine specific statistic, PepTRM peptide score]"
+_SCAN_FORMAT = "[MS, MS:1000776, scan number only nativeID format, ]"
+_INDEX_FORMAT = "[MS, MS:1000774, multiple peak list nativeID format, ]"
+_FORMATS = {
+    ".mgf": "[MS, MS:1001062, Mascot MGF format, ]",
+    ".mzml": "[MS, MS:1000584, mzML format, ]",
+    ".mzxml": "[MS, MS:1000566, ISB mzXML format, ]",
+}
+
+
+def mztab_lines(predictions: Iterable[Prediction], files: Sequence[Path], version: str) -> Iterator[str]:
+    """The lines of the file, without line ends.
+
+    Parameters
+    ----------
+    predictions : with a peptide; the part of ``spectrum_id`` before the last colon names the file.
+    files : that the spectra come from.
+    """
+    yield from _metadata(files, version)
+    yield ""
+    yield "\t".join(("PSH", *_COLUMNS))
+    runs = {file.name: number for number, file in enumerate(files, start=1)}
+    for number, prediction in enumerate(predictions, start=1):
+        yield "\t".join(("PSM", *_row(prediction, number, runs)))
+
+
+def _metadata(files: Sequence[Path], version: str) -> Iterator[str]:
+    entries = [
+        ("mzTab-version", "1.0.0"),
+        ("mzTab-mode", "Summary"),
+        ("mzTab-type", "Identification"),
+        ("description", "De novo peptides of PepTRM; I and L weigh the same and are both written as L"),
+        ("software[1]", _SOFTWARE.format(version=version)),
+        ("psm_search_engine_score[1]", _SCORE),
+        ("fixed_mod[1]", "[MS, MS:1002453, No fixed modifications searched, ]"),
+    ]
+    known = {accession for text in TOKEN_TEXTS for accession in _accessions(text)}
+    for number, accession in enumerate(sorted(known), start=1):
+        name = MODIFICATIONS[accession].name
+        entries.append((f"variable_mod[{number}]", f"[UNIMOD, UNIMOD:{accession}, {name}, ]"))
+    for number, file in enumerate(files, start=1):
+        kind = Path(file.name.lower().removesuffix(".gz")).suffix
+        if kind in _FORMATS:
+            entries.append((f"ms_run[{number}]-format", _FORMATS[kind]))
+        entries.append((f"ms_run[{number}]-location", file.resolve().as_uri()))
+        by_scan = kind in (".mzml", ".mzxml")
+        entries.append((f"ms_run[{number}]-id_format", _SCAN_FORMAT if by_scan else _INDEX_FORMAT))
+    return (f"MTD\t{key}\t{value}" for key, value in entries)
+
+
+def _accessions(token: str) -> list[int]:
+    return [int(part.split("]")[0]) for part in token.split("UNIMOD:")[1:]]
+
+
+def _row(prediction: Prediction, number: int, runs: dict[str, int]) -> list[str]:
+    form = parse_peptidoform(prediction.peptidoform)
+    file, _, native = prediction.spectrum_id.rpartition(":")
+    native = native.partition("/")[0]
+    reference = native if "=" in native else f"index={native}"
+    time = _NULL if prediction.retention_time is None else f"{prediction.retention_time:.3f}"
+    return [
+        form.residues,
+        str(number),
+        *[_NULL] * 4,
+        _SEARCH_ENGINE,
+        f"{prediction.peptide_score:.6f}",
+        ",".join(_modifications(form)) or _NULL,
+        time,
+        str(prediction.precursor_charge),
+        f"{prediction.precursor_mz:.6f}",
+        _NULL if prediction.calculated_mz is None else f"{prediction.calculated_mz:.6f}",
+        f"ms_run[{runs.get(file, 1)}]:{reference}",
+        *[_NULL] * 4,
+        ",".join(f"{score:.4f}" for score in prediction.residue_scores),
+        prediction.peptidoform,
+        _NULL if prediction.ppm_error is None else f"{prediction.ppm_error:.3f}",
+    ]
+
+
+def _modifications(form: Peptidoform) -> Iterator[str]:
+    """``position-UNIMOD:accession``; position 0 is the N-terminus."""
+    for accession in form.n_term:
+        yield f"0-UNIMOD:{accession}"
+    for position, modification in enumerate(form.modifications, start=1):
+        if modification is not None:
+            yield f"{position}-UNIMOD:{modification}"

@@ -1,0 +1,131 @@
+"""Opens a spectra file by what it holds, not by what it is called, and streams its spectra."""
+
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from lxml.etree import XMLSyntaxError
+from pyteomics.auxiliary import PyteomicsError
+
+from data.errors import InputError, PepTRMError
+from data.readers.formats import read_mgf, read_mzml, read_mzxml, read_parquet
+from data.readers.msp import read_msp
+from data.readers.record import Record, Skip, to_spectra
+from data.schema import Spectrum
+
+_Format = Callable[[BinaryIO, str], Iterator[Record]]
+
+_GZIP = b"\x1f\x8b"
+_PARQUET = b"PAR1"
+_XML_FORMATS: tuple[tuple[bytes, _Format], ...] = (
+    (b"<mzML", read_mzml),
+    (b"<indexedmzML", read_mzml),
+    (b"<mzXML", read_mzxml),
+)
+_SNIFF_BYTES = 4096
+_BROKEN = (EOFError, OSError, zlib.error, XMLSyntaxError, PyteomicsError, ValueError, KeyError, IndexError)
+"""What the parsers raise on truncated or malformed files."""
+
+_CONVERT = "Convert it to mzML, for example with ProteoWizard's msconvert or ThermoRawFileParser"
+
+
+class SpectrumReader:
+    """An iterable over the spectra of one file.
+
+    Attributes
+    ----------
+    path : of the file.
+    skipped : reason → spectra that were left out; complete when the iteration has ended.
+    unannotated : reason → spectra given without a peptide because their annotation could not be read.
+    """
+
+    def __init__(self, path: Path, read: _Format, *, zipped: bool) -> None:
+        self.path, self._read, self._zipped = path, read, zipped
+        self.skipped: Counter[str] = Counter()
+        self.unannotated: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Spectrum]:
+        """Stream the spectra from the start.
+
+        Raises
+        ------
+        InputError : the file is truncated or malformed; the message says how many spectra came before.
+        """
+        self.skipped.clear()
+        self.unannotated.clear()
+        done = 0
+        try:
+            with gzip.open(self.path) if self._zipped else self.path.open("rb") as stream:
+                for record in self._read(stream, self.path.name):  # type: ignore[arg-type]
+                    try:
+                        for spectrum in to_spectra(record, self.unannotated):
+                            yield spectrum
+                            done += 1
+                    except Skip as skip:
+                        self.skipped[str(skip)] += 1
+        except PepTRMError:
+            raise
+        except (
+            EOFError,
+            OSError,
+            zlib.error,
+            XMLSyntaxError,
+            PyteomicsError,
+            ValueError,
+            KeyError,
+            IndexError,
+        ) as error:
+            raise InputError(
+                f"is truncated or malformed behind {done} spectra ({_first_line(error)})",
+                path=self.path,
+                remedy="Copy or convert the file again",
+            ) from error
+
+
+def read_spectra(path: Path) -> SpectrumReader:
+    """A reader for a file of MGF, mzML, mzXML, MSP (each plain or gz) or of our own Parquet table.
+
+    Raises
+    ------
+    InputError : there is no such file, it is a folder, empty, or of no known format.
+    """
+    if path.is_dir():
+        raise InputError("is a folder", path=path, remedy="Name the spectra files in it")
+    try:
+        with path.open("rb") as stream:
+            zipped = stream.read(2) == _GZIP
+        with gzip.open(path) if zipped else path.open("rb") as stream:
+            head = stream.read(_SNIFF_BYTES)
+    except FileNotFoundError:
+        raise InputError("no such file", path=path) from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"cannot be read ({_first_line(error)})", path=path) from error
+    if not head.strip():
+        raise InputError("is empty", path=path)
+    return SpectrumReader(path, _format_of(head, path), zipped=zipped)
+
+
+def _format_of(head: bytes, path: Path) -> _Format:
+    if head.startswith(_PARQUET):
+        return read_parquet
+    if b"\0" in head:
+        raise InputError("is a binary file of no known format", path=path, remedy=_CONVERT)
+    for mark, read in _XML_FORMATS:
+        if mark in head:
+            return read
+    lines = [line.strip() for line in head.upper().splitlines()]
+    if any(line == b"BEGIN IONS" for line in lines):
+        return read_mgf
+    if any(line.startswith(b"NAME:") for line in lines):
+        return read_msp
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith(".mgf") and all(not line or line[:1] in b"#;!/" or b"=" in line for line in lines[:-1]):
+        return read_mgf
+    raise InputError("is of no known format", path=path, remedy="Give MGF, mzML, mzXML, MSP or our Parquet table")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,107 @@
+"""A raw spectrum as a format gives it, and the one way it becomes a spectrum of the table."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import InputError, UnknownModificationError
+from data.peptidoform import parse_peptidoform
+from data.schema import Spectrum
+
+MAX_CHARGE = 8
+
+
+class Skip(Exception):  # noqa: N818 - not an error: a spectrum that is left out and counted
+    """Why a spectrum is left out."""
+
+
+@dataclass(slots=True)
+class Record:
+    """A spectrum before it is checked.
+
+    Attributes
+    ----------
+    spectrum_id : ``<file>:<index or native id>``.
+    skip : a reason found by the format itself.
+    charges : as stated; several give one spectrum each.
+    """
+
+    spectrum_id: str
+    mz: NDArray[np.float64]
+    intensity: NDArray[np.float64]
+    precursor_mz: float | None = None
+    charges: Sequence[int] = ()
+    peptide: str | None = None
+    retention_time: float | None = None
+    collision_energy: float | None = None
+    instrument: str | None = None
+    fragmentation: str | None = None
+    skip: str | None = None
+
+
+def to_spectra(record: Record, unannotated: Counter[str]) -> Iterator[Spectrum]:
+    """Check a record and give its spectra, one a stated charge.
+
+    Raises
+    ------
+    Skip : with the reason, before any spectrum is given.
+    """
+    mz, intensity = _clean_peaks(record)
+    if record.precursor_mz is None or not np.isfinite(record.precursor_mz) or record.precursor_mz <= 0:
+        raise Skip("no precursor m/z")
+    if not record.charges:
+        raise Skip("no precursor charge")
+    if not all(1 <= charge <= MAX_CHARGE for charge in record.charges):
+        raise Skip(f"precursor charge not in 1–{MAX_CHARGE}")
+    peptidoform = _peptidoform(record.peptide, unannotated)
+    for charge in record.charges:
+        yield Spectrum(
+            spectrum_id=record.spectrum_id if len(record.charges) == 1 else f"{record.spectrum_id}/{charge}",
+            precursor_mz=float(record.precursor_mz),
+            precursor_charge=int(charge),
+            mz=mz,
+            intensity=intensity,
+            peptidoform=peptidoform,
+            retention_time=record.retention_time,
+            collision_energy=record.collision_energy,
+            instrument=record.instrument,
+            fragmentation=record.fragmentation,
+        )
+
+
+def _clean_peaks(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Peaks in ascending order, those of no intensity left out, base peak = 1."""
+    if record.skip:
+        raise Skip(record.skip)
+    mz, intensity = np.asarray(record.mz, np.float64), np.asarray(record.intensity, np.float64)
+    if len(mz) != len(intensity):
+        raise Skip("as many m/z as intensities are missing")
+    if not (np.isfinite(mz).all() and np.isfinite(intensity).all()):
+        raise Skip("a peak is not a number")
+    if (mz <= 0).any() or (intensity < 0).any():
+        raise Skip("a peak is negative")
+    present = intensity > 0
+    if not present.any():
+        raise Skip("no peaks")
+    if not present.all():
+        mz, intensity = mz[present], intensity[present]
+    if (np.diff(mz) < 0).any():
+        order = np.argsort(mz, kind="stable")
+        mz, intensity = mz[order], intensity[order]
+    return mz, (intensity / intensity.max()).astype(np.float32)
+
+
+def _peptidoform(text: str | None, unannotated: Counter[str]) -> str | None:
+    """The annotation in ProForma; None where there is none or it cannot be read."""
+    if not text:
+        return None
+    try:
+        return parse_peptidoform(text).proforma()
+    except UnknownModificationError:
+        unannotated["unknown modification in the annotation"] += 1
+    except InputError:
+        unannotated["annotation is no peptide"] += 1
+    return None
