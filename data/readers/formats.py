@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyteomics import mgf, mzml, mzxml
+from pyteomics.auxiliary import PyteomicsError
 
 from data.errors import InputError
 from data.readers.record import Record
@@ -22,8 +23,7 @@ _PARQUET_BATCH = 1000
 def read_mgf(stream: BinaryIO, name: str) -> Iterator[Record]:
     """MGF (Matrix Science); the annotation stands in ``SEQ=``."""
     text = TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=None)
-    reader = mgf.MGF(text, use_header=False, convert_arrays=1, read_charges=False, read_ions=False)
-    for index, entry in enumerate(_tolerant(reader)):
+    for index, entry in enumerate(_mgf_entries(text)):
         if isinstance(entry, str):
             yield Record(f"{name}:{index}", _EMPTY, _EMPTY, skip=entry)
             continue
@@ -40,17 +40,39 @@ def read_mgf(stream: BinaryIO, name: str) -> Iterator[Record]:
         )
 
 
-def _tolerant(reader: Any) -> Iterator[dict[str, Any] | str]:
-    """The reader's spectra; one that it cannot parse becomes the reason why, and the next is read."""
-    while True:
+def _mgf_entries(text: TextIOWrapper) -> Iterator[dict[str, Any] | str]:
+    """Spectra as pyteomics reads them; one that it cannot parse becomes the reason why.
+
+    pyteomics' reader ends with its first error, so another one goes on behind the line that it stopped at.
+    """
+    lines = _Lines(text)
+    while not lines.ended:
         try:
-            yield next(reader)
-        except StopIteration:
-            return
-        except Exception as error:
-            if isinstance(error, OSError | EOFError):
-                raise
+            yield from mgf.MGF(lines, use_header=False, convert_arrays=1, read_charges=False, read_ions=False)
+        except (PyteomicsError, ValueError, KeyError, IndexError):
             yield "malformed spectrum"
+
+
+class _Lines:
+    """A stream of lines that cannot be rewound; pyteomics rewinds whatever can be."""
+
+    def __init__(self, text: TextIOWrapper) -> None:
+        self._text = text
+        self.ended = False
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline()
+        if not line:
+            self.ended = True
+            raise StopIteration
+        return line
+
+    def read(self, size: int = -1) -> str:
+        """For pyteomics, which takes what can be read for a file."""
+        return self._text.read(size)
 
 
 def stated_charges(value: Any) -> tuple[int, ...]:

@@ -1,0 +1,189 @@
+"""Readers: what each notation means, what is skipped and why, and every real file of the mirror to its end."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from pyteomics import mgf as pyteomics_mgf
+
+from data.errors import InputError
+from data.readers import read_spectra
+from data.schema import Spectrum, to_table
+
+GOOD = "BEGIN IONS\nTITLE=a\nPEPMASS=500.25 1234.5\nCHARGE=2+\nRTINSECONDS=61.5\n100.5 10\n200.5 40\nEND IONS\n"
+
+
+def read(path: Path) -> tuple[list[Spectrum], dict[str, int]]:
+    reader = read_spectra(path)
+    return list(reader), dict(reader.skipped)
+
+
+def mgf(tmp_path: Path, text: str) -> tuple[list[Spectrum], dict[str, int]]:
+    path = tmp_path / "run.mgf"
+    path.write_bytes(text.encode())
+    return read(path)
+
+
+def test_mgf_values(tmp_path):
+    (spectrum,), skipped = mgf(tmp_path, GOOD)
+    assert skipped == {}
+    assert spectrum.spectrum_id == "run.mgf:0"
+    assert (spectrum.precursor_mz, spectrum.precursor_charge, spectrum.retention_time) == (500.25, 2, 61.5)
+    assert spectrum.mz.tolist() == [100.5, 200.5]
+    assert spectrum.intensity.tolist() == [0.25, 1.0]
+    assert spectrum.peptidoform is None
+
+
+def test_crlf_odd_titles_and_blank_lines(tmp_path):
+    text = "# made by hand\n\n" + GOOD.replace("TITLE=a", 'TITLE=File:"x=1" scan=5 = [µ]')
+    (spectrum,), _ = mgf(tmp_path, text.replace("\n", "\r\n"))
+    assert spectrum.mz.tolist() == [100.5, 200.5]
+
+
+@pytest.mark.parametrize("notation", ["PEPTC[Carbamidomethyl]IDEK", "PEPTC+57.021IDEK", "PEPTC(+57.02)IDEK"])
+def test_annotations_are_normalised(tmp_path, notation):
+    (spectrum,), _ = mgf(tmp_path, GOOD.replace("TITLE=a", f"TITLE=a\nSEQ={notation}"))
+    assert spectrum.peptidoform == "PEPTC[UNIMOD:4]IDEK"
+
+
+def test_unreadable_annotation_leaves_the_spectrum(tmp_path):
+    path = tmp_path / "run.mgf"
+    path.write_text(GOOD.replace("TITLE=a", "SEQ=PEPT[Nonsense]K"))
+    reader = read_spectra(path)
+    assert [spectrum.peptidoform for spectrum in reader] == [None]
+    assert reader.unannotated.total() == 1
+
+
+def test_several_charges_give_a_spectrum_each(tmp_path):
+    spectra, _ = mgf(tmp_path, GOOD.replace("CHARGE=2+", "CHARGE=2+ and 3+"))
+    assert [(s.spectrum_id, s.precursor_charge) for s in spectra] == [("run.mgf:0/2", 2), ("run.mgf:0/3", 3)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("CHARGE=2+\n", "", "no precursor charge"),
+        ("CHARGE=2+", "CHARGE=0+", "precursor charge not in 1–8"),
+        ("CHARGE=2+", "CHARGE=12+", "precursor charge not in 1–8"),
+        ("CHARGE=2+", "CHARGE=2-", "precursor charge not in 1–8"),
+        ("PEPMASS=500.25 1234.5\n", "", "no precursor m/z"),
+        ("PEPMASS=500.25", "PEPMASS=0", "no precursor m/z"),
+        ("PEPMASS=500.25", "PEPMASS=nan", "no precursor m/z"),
+        ("100.5 10", "100.5 nan", "a peak is not a number"),
+        ("100.5 10", "inf 10", "a peak is not a number"),
+        ("100.5 10", "100.5 -3", "a peak is negative"),
+        ("100.5 10", "-100.5 3", "a peak is negative"),
+        ("100.5 10\n200.5 40\n", "", "no peaks"),
+        ("100.5 10\n200.5 40\n", "100.5 0\n", "no peaks"),
+        ("100.5 10", "hello world", "malformed spectrum"),
+    ],
+)
+def test_bad_spectra_are_skipped_and_counted_while_others_are_read(tmp_path, old, new, reason):
+    spectra, skipped = mgf(tmp_path, GOOD + GOOD.replace(old, new) + GOOD)
+    assert skipped == {reason: 1}
+    assert [spectrum.spectrum_id for spectrum in spectra] == ["run.mgf:0", "run.mgf:2"]
+
+
+def test_unsorted_peaks_are_sorted_and_empty_ones_left_out(tmp_path):
+    (spectrum,), _ = mgf(tmp_path, GOOD.replace("100.5 10\n", "300.25 20\n150 0\n100.5 10\n"))
+    assert spectrum.mz.tolist() == [100.5, 200.5, 300.25]
+    assert spectrum.intensity.tolist() == [0.25, 1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.mgf", b"", "is empty"),
+        ("blank.mgf", b"\n \n", "is empty"),
+        ("picture.mgf", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary file"),
+        ("notes.txt", b"dear diary\n", "no known format"),
+        ("broken.mgf.gz", gzip.compress(GOOD.encode() * 5000)[:-40], "truncated or malformed"),
+        ("wrong.parquet", b"PAR1nothing", "no readable Parquet"),
+    ],
+)
+def test_bad_files_are_refused_by_name(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read(path)
+    assert name in str(caught.value)
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_spectra(tmp_path / "none.mgf")
+    with pytest.raises(InputError, match="is a folder"):
+        read_spectra(tmp_path)
+
+
+def test_own_table_comes_back(tmp_path):
+    spectrum = Spectrum("x:0", 400.5, 2, np.array([100.0, 200.0]), np.array([0.5, 1.0], np.float32), "PEPTLDEK")
+    path = tmp_path / "table.parquet"
+    pq.write_table(to_table([spectrum]), path)
+    (back,), _ = read(path)
+    assert (back.spectrum_id, back.peptidoform, back.precursor_mz) == ("x:0", "PEPTLDEK", 400.5)
+    assert back.mz.tolist() == [100.0, 200.0]
+    pq.write_table(to_table([spectrum]).drop_columns(["intensity"]), path)
+    with pytest.raises(InputError, match="lacks the column intensity"):
+        read(path)
+
+
+def test_truncated_mzml_says_how_far_it_came(tmp_path, mirror):
+    content = (mirror / "raw" / "yeast_small.mzML").read_bytes()
+    path = tmp_path / "half.mzML"
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"half\.mzML: is truncated or malformed behind \d+ spectra"):
+        read(path)
+
+
+def test_every_annotated_file_reads_to_its_end(mirror):
+    expected = {
+        "casanovo_mouse_128.mgf": 128,
+        "massivekb_500.mgf": 500,
+        "qeplus_hair_608.mgf": 608,
+        "proteometools_225.mgf": 225,
+        "tripletof_test.mgf": 313,
+        "pepnet_example_1001.mgf": 1001,
+        "winnow_example_100.mgf": 100,
+    }
+    for name, number in expected.items():
+        spectra, skipped = read(mirror / "annotated" / name)
+        assert (len(spectra), skipped) == (number, {}), name
+        assert all(spectrum.peptidoform for spectrum in spectra), name
+
+
+def test_every_raw_file_is_read_or_refused_clearly(mirror):
+    spectra_of = {}
+    for path in sorted((mirror / "raw").iterdir()):
+        if path.suffix == ".ms2":
+            with pytest.raises(InputError, match="no known format"):
+                read_spectra(path)
+            continue
+        spectra, skipped = read(path)
+        spectra_of[path.name] = len(spectra)
+        assert len(spectra) + sum(skipped.values()) > 0, path.name
+        assert all(np.all(np.diff(s.mz) >= 0) and s.intensity.max() == 1 for s in spectra), path.name
+    assert spectra_of["tmt10_trial8.mzML"] == spectra_of["tmt10_trial8.mzXML"] == 4
+    assert spectra_of["nist_bsa_consensus.msp"] == 725
+    assert spectra_of["proteometools_FTMS_HCD_20_sample.msp"] == 82
+
+
+def test_peaks_equal_those_that_pyteomics_reads(mirror):
+    path = mirror / "annotated" / "casanovo_mouse_128.mgf"
+    ours, _ = read(path)
+    for spectrum, theirs in zip(ours, pyteomics_mgf.read(str(path), use_index=False), strict=True):
+        assert np.array_equal(spectrum.mz, theirs["m/z array"])
+        assert spectrum.precursor_mz == theirs["params"]["pepmass"][0]
+        assert spectrum.precursor_charge == theirs["params"]["charge"][0]
+
+
+def test_mzml_and_mzxml_of_one_run_agree(mirror):
+    mzml, _ = read(mirror / "raw" / "tmt10_trial8.mzML")
+    mzxml, _ = read(mirror / "raw" / "tmt10_trial8.mzXML")
+    for left, right in zip(mzml, mzxml, strict=True):
+        assert left.precursor_mz == pytest.approx(right.precursor_mz, abs=0.01)
+        assert left.precursor_charge == right.precursor_charge
+        assert left.retention_time == pytest.approx(right.retention_time, abs=0.5)
+        assert len(left.mz) == len(right.mz)

@@ -1,0 +1,97 @@
+"""Writers: mzTab as pyteomics reads it back, tables, and nothing half-written."""
+
+import csv
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pyteomics.mztab import MzTab
+
+from data.errors import InputError, OutputError
+from data.predictions import Prediction
+from data.writers import write_predictions
+
+PREDICTIONS = [
+    Prediction("run.mgf:3", 500.25, 2, 61.5, "[UNIMOD:1]-AC[UNIMOD:4]DEM[UNIMOD:35]K", (0.9,) * 7, 0.8, 500.2, 1.25),
+    Prediction("run.mgf:4/3", 400.5, 3, None, "PEPTLDEK", (0.5,) * 8, 0.5, 400.5, -2.0),
+    Prediction("scans.mzML:scan=17", 600.5, 2, 10.0, "SAMPLER", (0.7,) * 7, 0.7, 600.5, 0.0),
+    Prediction("run.mgf:9", 300.0, 2, None, "", (), 0.0, None, None),
+]
+FILES = [Path("/data/run.mgf"), Path("/data/scans.mzML")]
+
+
+def write(path: Path, predictions=PREDICTIONS) -> None:
+    write_predictions(predictions, path, source_files=FILES, software_version="9.9")
+
+
+def test_mztab_is_read_back_by_pyteomics(tmp_path):
+    write(tmp_path / "out.mztab")
+    tables = MzTab(str(tmp_path / "out.mztab"))
+    assert tables.version == "1.0.0"
+    assert tables.mode == "Summary"
+    assert tables.type == "Identification"
+    assert tables.metadata["ms_run[2]-location"] == "file:///data/scans.mzML"
+    rows = tables.spectrum_match_table
+    assert rows["sequence"].tolist() == ["ACDEMK", "PEPTLDEK", "SAMPLER"]
+    assert rows["modifications"].tolist() == ["0-UNIMOD:1,2-UNIMOD:4,5-UNIMOD:35", None, None]
+    assert rows["spectra_ref"].tolist() == ["ms_run[1]:index=3", "ms_run[1]:index=4", "ms_run[2]:scan=17"]
+    assert rows["charge"].tolist() == [2, 3, 2]
+    assert rows["exp_mass_to_charge"].tolist() == [500.25, 400.5, 600.5]
+    assert rows["search_engine_score[1]"].tolist() == [0.8, 0.5, 0.7]
+    assert rows["opt_ms_run[1]_aa_scores"].iloc[0] == ",".join(["0.9000"] * 7)
+    assert rows["opt_global_peptidoform"].tolist() == [p.peptidoform for p in PREDICTIONS[:3]]
+
+
+def test_mztab_names_every_column_of_the_specification(tmp_path):
+    write(tmp_path / "out.mztab")
+    lines = (tmp_path / "out.mztab").read_text().splitlines()
+    kinds = [line.split("\t")[0] for line in lines]
+    assert kinds.index("PSH") > max(i for i, kind in enumerate(kinds) if kind == "MTD")
+    header = next(line for line in lines if line.startswith("PSH")).split("\t")
+    mandatory = "sequence PSM_ID accession unique database database_version search_engine modifications retention_time "
+    mandatory += "charge exp_mass_to_charge calc_mass_to_charge spectra_ref pre post start end"
+    assert set(mandatory.split()) <= set(header)
+    assert {len(line.split("\t")) for line in lines if line[:3] in ("PSH", "PSM")} == {len(header)}
+    metadata = {line.split("\t")[1] for line in lines if line.startswith("MTD")}
+    assert {"mzTab-version", "mzTab-mode", "mzTab-type", "description", "fixed_mod[1]", "variable_mod[1]"} <= metadata
+
+
+@pytest.mark.parametrize(("ending", "delimiter"), [(".tsv", "\t"), (".csv", ",")])
+def test_text_tables(tmp_path, ending, delimiter):
+    write(tmp_path / f"out{ending}")
+    with (tmp_path / f"out{ending}").open() as stream:
+        rows = list(csv.DictReader(stream, delimiter=delimiter))
+    assert [row["peptidoform"] for row in rows] == [p.peptidoform for p in PREDICTIONS[:3]]
+    assert rows[0]["residue_scores"].split() == ["0.9000"] * 7
+    assert rows[1]["retention_time"] == ""
+
+
+def test_parquet(tmp_path):
+    write(tmp_path / "out.parquet")
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.column("peptidoform").to_pylist() == [p.peptidoform for p in PREDICTIONS[:3]]
+    assert table.column("ppm_error").to_pylist() == [1.25, -2.0, 0.0]
+
+
+def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "out.mztab"
+    path.write_text("old")
+
+    def failing():
+        yield PREDICTIONS[0]
+        raise InputError("the spectra end badly")
+
+    with pytest.raises(InputError):
+        write(path, failing())
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.mztab"]
+
+
+def test_bad_outputs_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"\.docx"):
+        write(tmp_path / "out.docx")
+    with pytest.raises(OutputError, match="folder does not exist"):
+        write(tmp_path / "none" / "out.tsv")
+    (tmp_path / "folder.tsv").mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        write(tmp_path / "folder.tsv")
