@@ -18,9 +18,10 @@ STAMP := .venv/.installed
 XGBOOST := $(shell grep "^xgboost==" constraints.txt)
 
 # Starts a Prefect server on loopback and stops it when the recipe ends, however it ends.
+# In a session of its own, so that Ctrl-C reaches it last: what runs against it still reports its end.
 define prefect_server
 mkdir -p .prefect
-prefect server start --host 127.0.0.1 --port $(PREFECT_PORT) > .prefect/server.log 2>&1 &
+setsid prefect server start --host 127.0.0.1 --port $(PREFECT_PORT) > .prefect/server.log 2>&1 &
 server=$$!
 trap 'kill $$(jobs -p) 2>/dev/null || true; wait' EXIT
 export PREFECT_API_URL=http://127.0.0.1:$(PREFECT_PORT)/api
