@@ -232,9 +232,11 @@ def write_proteomes(settings: ProteomeSettings, seed: int, folder: Path) -> list
 
     Raises
     ------
-    InputError : the user's folder lacks a species, or a file is no FASTA.
+    InputError : the user's folder lacks a species, a file is no FASTA, or a number of proteins is below 1.
     OutputError : the folder cannot be written.
     """
+    if min(settings.proteins_per_species, settings.general_proteins) < 1:
+        raise InputError("must be 1 or more", record="proteomes.proteins_per_species, proteomes.general_proteins")
     given = _given_files(Path(settings.folder)) if settings.folder is not None else {}
     make_folder(folder)
     written = []

@@ -31,7 +31,7 @@ from data.schema import SPECTRA
 from data.settings import SynthesisSettings
 from data.shards import Manifest, ShardWriter
 
-BATCH_ROWS = 250
+BATCH_ROWS = 1000
 """Peptides that a process predicts at a time; the shards do not depend on it."""
 
 MIN_RELATIVE_INTENSITY = 1e-4
@@ -65,9 +65,11 @@ def synthesize(
 
     Raises
     ------
-    InputError : the peptide table is missing or is none, or the model is unknown or cannot be had.
+    InputError : the peptide table is missing or is none, the model is unknown or cannot be had, or a number is below 1.
     OutputError : the disk is full or the folder not writable.
     """
+    if min(settings.processes, settings.shard_rows) < 1:
+        raise InputError("must be 1 or more", record="synthesis.processes, synthesis.shard_rows")
     content = _read(peptides_path)
     peptides = _parse_table(content, peptides_path)
     IntensityPredictor(settings.model)  # fails before any process starts, and downloads once

@@ -119,6 +119,8 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
         read_fasta(tmp_path / "none.fasta")
     with pytest.raises(InputError, match="is no folder"):
         write_proteomes(ProteomeSettings(folder=str(tmp_path / "none")), 1, tmp_path / "out")
+    with pytest.raises(InputError, match="must be 1 or more"):
+        write_proteomes(ProteomeSettings(proteins_per_species=0), 1, tmp_path / "out")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         write_proteomes(ProteomeSettings(), 1, tmp_path / "file" / "out")

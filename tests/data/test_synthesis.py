@@ -194,4 +194,6 @@ def test_what_is_no_peptide_table_is_named(tmp_path: Path) -> None:
     path = random_table(tmp_path / "peptides.parquet", 3)
     with pytest.raises(InputError, match="no model 'none'"):
         synthesize(path, SynthesisSettings(model="none"), 1, tmp_path / "other")
+    with pytest.raises(InputError, match="must be 1 or more"):
+        synthesize(path, SynthesisSettings(processes=0), 1, tmp_path / "other")
     assert not (tmp_path / "other").exists()

@@ -1,0 +1,1 @@
+"""Measurements; none of them asserts a time."""
