@@ -14,7 +14,6 @@ import ctypes
 import difflib
 import importlib.machinery
 import importlib.util
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -49,8 +48,6 @@ _PSEUDOCOUNT = 0.001
 # The C code works in static buffers.
 _lock = threading.Lock()
 
-logger = logging.getLogger(__name__)
-
 
 class IntensityPredictor:
     """Predicts the intensities of backbone fragments.
@@ -76,12 +73,11 @@ class IntensityPredictor:
             self._features: Any = library.get_v_ms2pip
             self._features.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
             self._features.restype = ctypes.c_void_p
-            if model in OFFLINE_MODELS:
-                self._scorers = [_compiled_scorer(library, name) for name in OFFLINE_MODELS[model]]
-            else:
-                self._scorers = _downloaded_scorers(model)
+            self._scorers = [_compiled_scorer(library, name) for name in OFFLINE_MODELS.get(model, ())]
         except AttributeError:
             raise _wrong_ms2pip() from None
+        if not self._scorers:
+            self._scorers = _downloaded_scorers(model)
         self.series = tuple(range(len(self._scorers)))
 
     def predict(self, sequences: Sequence[str], charges: Sequence[int]) -> NDArray[np.float32]:

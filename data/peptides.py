@@ -243,7 +243,8 @@ def _hashes(merged: Iterable[str]) -> NDArray[np.int64]:
 def _is_among(hashes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(hashes,); ``known`` is sorted, for `np.isin` would sort it again at every call."""
     found = known.searchsorted(hashes).clip(max=len(known) - 1)
-    return known[found] == hashes
+    among: NDArray[np.bool_] = known[found] == hashes
+    return among
 
 
 def _is_plain(peptide: str) -> bool:

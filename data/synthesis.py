@@ -131,8 +131,8 @@ def _predict(batch: _Batch) -> pa.Table:
     charges = np.array(batch.charges, np.int64)
     lengths = np.array([len(peptide.residues) for peptide in peptides])
     masses = _residue_masses(peptides)
-    total = masses.sum(1) + WATER
-    prefix = masses.cumsum(1)[:, :-1]
+    ladder = masses.cumsum(1)
+    prefix, total = ladder[:, :-1], ladder[:, -1] + WATER
 
     # (peptides, cleavages, series)
     mz = np.stack([fragment_mz(prefix, total[:, None], ion) for ion in series], -1)
