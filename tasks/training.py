@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from model.metrics import bootstrap_intervals, evaluate, token_accuracy_by_step
 from numpy.typing import NDArray
 
 from data.atomic import atomic_path, make_folder, write_atomically
@@ -22,6 +21,7 @@ from data.predictions import Prediction
 from data.schema import Spectrum
 from data.seeding import derive
 from model.inference import Sequencer
+from model.metrics import bootstrap_intervals, evaluate, token_accuracy_by_step
 from model.trainer import train
 from tasks.params import Params
 from tasks.workspace import Workspace

@@ -1,0 +1,156 @@
+"""Figures of the report as SVG, in colours that the colour-blind can tell apart (Okabe & Ito 2008)."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from data.chemistry import MODIFICATIONS
+from data.peptidoform import parse_peptidoform
+from data.schema import Spectrum
+from model.metrics import Metrics
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000", "#F0E442")
+_FRAGMENT_TOLERANCE_PPM = 20
+_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "peptrm",
+    "figure.autolayout": True,
+}
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def precision_coverage(curves: Mapping[str, Curve]) -> str:
+    """Peptide precision against coverage, a line a species."""
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(6.4, 3.8))
+        for (name, (coverage, precision)), colour in zip(curves.items(), COLOURS, strict=False):
+            axes.plot(coverage, precision, color=colour, label=name, linewidth=1.4)
+        axes.set(xlabel="coverage (share of spectra)", ylabel="peptide precision", xlim=(0, 1), ylim=(0, 1.02))
+        axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return _svg(figure)
+
+
+def accuracy_by_step(accuracy: Mapping[str, Mapping[str, Sequence[float]]], default_steps: int) -> str:
+    """Token accuracy after each refinement step; the anchored network solid, the plain recursion dashed."""
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(6.4, 3.8))
+        for model, dash in (("pretrained", "-"), ("plain", "--")):
+            for (level, values), colour in zip(accuracy.get(model, {}).items(), COLOURS, strict=False):
+                label = f"{'mass-anchored' if model == 'pretrained' else 'plain'}, {level}"
+                steps = np.arange(1, len(values) + 1)
+                axes.plot(steps, values, dash, color=colour, label=label, marker=".", markersize=4)
+        axes.axvline(default_steps, color="#999999", linewidth=0.8, linestyle=":")
+        axes.set(xlabel="refinement step", ylabel="token accuracy", ylim=(0, 1))
+        axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return _svg(figure)
+
+
+def by_group(groups: Mapping[int, Metrics], label: str) -> str:
+    """Amino-acid precision and peptide recall of groups of spectra, with the number of spectra."""
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(4.6, 3.0))
+        place = np.arange(len(groups))
+        values = list(groups.values())
+        axes.bar(place - 0.2, [m.aa_precision for m in values], 0.4, color=COLOURS[0], label="amino-acid precision")
+        axes.bar(place + 0.2, [m.peptide_recall for m in values], 0.4, color=COLOURS[1], label="peptide recall")
+        axes.set_xticks(place, [f"{key}\n({m.n_spectra})" for key, m in groups.items()], fontsize=6)
+        axes.set(xlabel=f"{label} (spectra)", ylim=(0, 1))
+        axes.legend(frameon=False, fontsize=7)
+        return _svg(figure)
+
+
+def loss_curves(curves: Mapping[str, Sequence[Mapping[str, float | str]]]) -> str:
+    """Training loss against updates; a line marks where the next stage of the curriculum begins."""
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(6.4, 3.2))
+        for (name, curve), colour in zip(curves.items(), COLOURS, strict=False):
+            axes.plot([e["update"] for e in curve], [e["loss"] for e in curve], color=colour, label=name)
+        for before, after in _stage_changes(next(iter(curves.values()), [])):
+            axes.axvline(float(before), color="#999999", linewidth=0.8, linestyle=":")
+            axes.annotate(f" {after}", (float(before), 1), xycoords=("data", "axes fraction"), fontsize=7, va="top")
+        axes.set(xlabel="update", ylabel="cross-entropy", ylim=(0, None))
+        axes.legend(frameon=False, fontsize=7)
+        return _svg(figure)
+
+
+def _stage_changes(curve: Sequence[Mapping[str, float | str]]) -> list[tuple[float | str, float | str]]:
+    """Update and name of each stage's begin."""
+    changes: list[tuple[float | str, float | str]] = []
+    last: float | str = ""
+    begin: float | str = 0
+    for entry in curve:
+        if entry["stage"] != last:
+            changes.append((begin, entry["stage"]))
+            last = entry["stage"]
+        begin = entry["update"]
+    return changes
+
+
+def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> str:
+    """Share of each true residue (rows) that was read as another (columns)."""
+    used = np.flatnonzero(counts.sum(0) + counts.sum(1)).tolist()
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(5.6, 5.0))
+        shares = counts[np.ix_(used, used)] / np.maximum(counts[used].sum(1), 1)[:, None]
+        image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
+        names = [_short(labels[index]) for index in used]
+        axes.set_xticks(range(len(used)), names, fontsize=6, rotation=90)
+        axes.set_yticks(range(len(used)), names, fontsize=6)
+        axes.set(xlabel="read", ylabel="true")
+        figure.colorbar(image, ax=axes, shrink=0.7)
+        return _svg(figure)
+
+
+def mirror(observed: Spectrum, reference: Spectrum, predicted: str) -> str:
+    """The observed spectrum above the predicted one, both annotated with the b and y ions of the predicted peptide."""
+    from spectrum_utils import plot
+    from spectrum_utils.spectrum import MsmsSpectrum
+
+    def annotated(spectrum: Spectrum) -> MsmsSpectrum:
+        record = MsmsSpectrum(
+            spectrum.spectrum_id, spectrum.precursor_mz, spectrum.precursor_charge, spectrum.mz, spectrum.intensity
+        )
+        return record.annotate_proforma(with_masses(predicted), _FRAGMENT_TOLERANCE_PPM, "ppm", ion_types="by")
+
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(7.6, 3.2))
+        plot.mirror(annotated(observed), annotated(reference), spectrum_kws={"grid": False}, ax=axes)
+        axes.set_ylabel("intensity")
+        return _svg(figure)
+
+
+def with_masses(peptidoform: str) -> str:
+    """Modifications as masses, which spectrum_utils reads without fetching Unimod; terminal ones summed in one."""
+    form = parse_peptidoform(peptidoform)
+    terminal = sum(MODIFICATIONS[accession].mass for accession in form.n_term)
+    parts = [f"[{terminal:+.6f}]-" if form.n_term else ""]
+    for residue, accession in zip(form.residues, form.modifications, strict=True):
+        parts.append(residue if accession is None else f"{residue}[{MODIFICATIONS[accession].mass:+.6f}]")
+    return "".join(parts)
+
+
+def _short(label: str) -> str:
+    """A token for an axis: the accession without its words."""
+    return re.sub(r"UNIMOD:", "", label)
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,137 @@
+"""The report: one page that needs nothing else, the headline figures, and the curves as tables."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+
+from data.atomic import make_folder, write_atomically
+from data.predictions import Prediction
+from data.vocabulary import VOCABULARY
+from model.metrics import by_charge, by_length, precision_coverage, residue_confusion
+from tasks import figures
+from tasks.params import Params
+from tasks.report_data import METRICS, ReportData, gather
+from tasks.workspace import Workspace
+
+_CURVE_POINTS = 100
+
+
+def write_report(root: Path, params: Params, provenance: dict[str, str]) -> Path:
+    """Write ``reports/report.html``, ``metrics.json`` and ``curves/*.csv`` and return the page's path.
+
+    Raises
+    ------
+    InputError : a result that the report needs is missing.
+    """
+    workspace = Workspace(root)
+    data = gather(workspace, params, provenance)
+    reports = workspace.recursion_report.parent
+    make_folder(reports / "curves")
+    for name, (header, rows) in _curves(data).items():
+        write_atomically(reports / "curves" / f"{name}.csv", _csv(header, rows))
+    write_atomically(reports / "metrics.json", json.dumps(headline(data), indent=1).encode())
+    page = reports / "report.html"
+    write_atomically(page, render(data).encode())
+    return page
+
+
+def headline(data: ReportData) -> dict[str, Any]:
+    """The figures that `dvc metrics show` prints."""
+    steps = data.params.network.steps
+    figures_of = {f"macro_{name}": round(data.macro(name), 4) for name in METRICS}
+    by_model = {
+        f"token_accuracy_clean_{model}_step_{steps}": round(
+            accuracy["clean"][min(steps, len(accuracy["clean"])) - 1], 4
+        )
+        for model, accuracy in data.recursion.items()
+        if accuracy.get("clean")
+    }
+    return {"folds_completed": len(data.completed), "folds": len(data.folds)} | figures_of | by_model
+
+
+def render(data: ReportData) -> str:
+    """The page as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    labels, counts = residue_confusion(data.predictions)
+    return environment.get_template("page.html.j2").render(
+        data=data,
+        headline=headline(data),
+        metrics=METRICS,
+        species_curves=figures.precision_coverage(
+            {fold.name: precision_coverage(fold.predictions) for fold in data.completed}
+        ),
+        steps=figures.accuracy_by_step(data.recursion, data.params.network.steps),
+        lengths=figures.by_group(by_length(data.predictions), "residues"),
+        charges=figures.by_group(by_charge(data.predictions), "precursor charge"),
+        losses=figures.loss_curves({name: training["curve"] for name, training in data.trainings.items()}),
+        confusion=figures.confusion(labels, counts),
+        samples=[
+            {
+                "id": sample.prediction.spectrum_id,
+                "figure": figures.mirror(sample.observed, sample.clean, sample.prediction.peptidoform),
+                "residues": coloured_residues(sample.prediction),
+                "reference": sample.prediction.reference,
+                "right": _same(sample.prediction),
+                "score": sample.prediction.peptide_score,
+                "ppm_error": sample.prediction.ppm_error,
+            }
+            for sample in data.samples
+        ],
+    )
+
+
+def coloured_residues(prediction: Prediction) -> list[dict[str, Any]]:
+    """Each token of the answer with its confidence as a colour and as a number."""
+    colours = colormaps["cividis"]
+    tokens = [VOCABULARY.tokens[index].text for index in VOCABULARY.encode(prediction.peptidoform)]
+    return [
+        {"text": text, "score": score, "colour": to_hex(colours(score)), "ink": "#fff" if score < 0.55 else "#000"}
+        for text, score in zip(tokens, prediction.residue_scores, strict=True)
+    ]
+
+
+def _same(prediction: Prediction) -> bool:
+    reference = VOCABULARY.encode(prediction.reference or "") if prediction.reference else []
+    return VOCABULARY.encode(prediction.peptidoform) == reference
+
+
+def _curves(data: ReportData) -> dict[str, tuple[Sequence[str], Iterable[Sequence[Any]]]]:
+    loss = [
+        (entry["update"], entry["loss"], name, entry["stage"])
+        for name, training in data.trainings.items()
+        for entry in training["curve"]
+    ]
+    steps = [
+        (step, accuracy, model, level)
+        for model, levels in data.recursion.items()
+        for level, values in levels.items()
+        for step, accuracy in enumerate(values, start=1)
+    ]
+    coverage = []
+    for fold in data.completed:
+        covered, precision = precision_coverage(fold.predictions)
+        for place in np.unique(np.linspace(0, len(covered) - 1, _CURVE_POINTS).astype(int)) if len(covered) else ():
+            coverage.append((float(covered[place]), float(precision[place]), fold.slug))
+    return {
+        "loss": (("update", "loss", "model", "stage"), loss),
+        "steps": (("step", "token_accuracy", "model", "spectra"), steps),
+        "precision_coverage": (("coverage", "precision", "species"), coverage),
+    }
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(header)
+    table.writerows(rows)
+    return buffer.getvalue().encode()

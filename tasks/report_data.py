@@ -1,0 +1,138 @@
+"""Gathers what the report shows from the files that the pipeline left."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from data.augmentation import source_name
+from data.batches import spectra_of_shards
+from data.errors import InputError
+from data.predictions import Prediction
+from data.proteomes import SPECIES
+from data.schema import Spectrum
+from tasks.params import Params
+from tasks.workspace import Workspace
+
+METRICS = ("aa_precision", "aa_recall", "peptide_recall", "auc")
+
+
+@dataclass
+class Fold:
+    """One species: its figures, or why there are none, and its predictions."""
+
+    slug: str
+    name: str
+    report: dict[str, Any]
+    predictions: list[Prediction]
+
+    @property
+    def completed(self) -> bool:
+        """Whether the fold has figures."""
+        return self.report["status"] == "completed"
+
+
+@dataclass
+class Sample:
+    """A spectrum to draw: as observed with noise, as predicted without, and the answer."""
+
+    observed: Spectrum
+    clean: Spectrum
+    prediction: Prediction
+
+
+@dataclass
+class ReportData:
+    """Everything on the page."""
+
+    folds: list[Fold]
+    recursion: dict[str, dict[str, list[float]]]
+    trainings: dict[str, dict[str, Any]]
+    samples: list[Sample]
+    provenance: dict[str, str]
+    params: Params
+
+    @property
+    def completed(self) -> list[Fold]:
+        """Folds that have figures."""
+        return [fold for fold in self.folds if fold.completed]
+
+    @property
+    def predictions(self) -> list[Prediction]:
+        """Predictions of all folds."""
+        return [prediction for fold in self.completed for prediction in fold.predictions]
+
+    def macro(self, metric: str) -> float:
+        """Mean of the completed folds; 0 where there is none."""
+        values = [fold.report["metrics"][metric] for fold in self.completed]
+        return float(np.mean(values)) if values else 0.0
+
+
+def gather(workspace: Workspace, params: Params, provenance: dict[str, str]) -> ReportData:
+    """Read the results.
+
+    Raises
+    ------
+    InputError : the cross-validation or the training has not been run.
+    """
+    folds = [_fold(workspace, species.slug, species.name) for species in SPECIES]
+    return ReportData(
+        folds=folds,
+        recursion=_json(workspace.recursion_report),
+        trainings={name: _json(workspace.model(name) / "training.json") for name in ("pretrained", "plain")},
+        samples=_samples(workspace, params, [fold for fold in folds if fold.completed]),
+        provenance=provenance,
+        params=params,
+    )
+
+
+def _fold(workspace: Workspace, slug: str, name: str) -> Fold:
+    report = _json(workspace.fold_report(slug))
+    predictions: list[Prediction] = []
+    if report["status"] == "completed":
+        rows = pq.read_table(workspace.fold_predictions(slug)).to_pylist()
+        predictions = [
+            Prediction(
+                **{
+                    **row,
+                    "residue_scores": tuple(row["residue_scores"]),
+                    "peptidoform_by_step": tuple(row["peptidoform_by_step"]),
+                }
+            )
+            for row in rows
+        ]
+    return Fold(slug, name, report, predictions)
+
+
+def _samples(workspace: Workspace, params: Params, folds: list[Fold]) -> list[Sample]:
+    """Spectra spread evenly over the scores of the first completed fold, best first."""
+    if not folds or params.evaluation.sample_spectra == 0:
+        return []
+    fold = folds[0]
+    answered = sorted((p for p in fold.predictions if p.peptidoform), key=lambda p: -p.peptide_score)
+    places = np.unique(np.linspace(0, len(answered) - 1, params.evaluation.sample_spectra).astype(int))
+    chosen = {answered[place].spectrum_id: answered[place] for place in places} if answered else {}
+    noisy = _spectra(workspace, chosen, source_name(params.cross_validation.test_noise_level))
+    clean = _spectra(workspace, chosen, source_name(0.0))
+    return [Sample(noisy[name], clean.get(name, noisy[name]), chosen[name]) for name in chosen if name in noisy]
+
+
+def _spectra(workspace: Workspace, chosen: dict[str, Prediction], source: str) -> dict[str, Spectrum]:
+    def keep(table: pa.Table) -> NDArray[np.bool_]:
+        rows = zip(table.column("spectrum_id").to_pylist(), table.column("source").to_pylist(), strict=True)
+        return np.array([name in chosen and origin == source for name, origin in rows], np.bool_)
+
+    return {spectrum.spectrum_id: spectrum for spectrum in spectra_of_shards(workspace.augmented_shards, keep)}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+        return content
+    except FileNotFoundError:
+        raise InputError("the report lacks this result", path=path, remedy="Run dvc repro") from None
