@@ -53,7 +53,8 @@ def cross_validate() -> None:
 def _collect(futures: dict[str, PrefectFuture[dict[str, float]]], workspace: Workspace) -> list[str]:
     """Wait for all folds, show their figures, and report those that failed."""
     log = get_run_logger()
-    rows, failed = [], []
+    rows: list[dict[str, Any]] = []
+    failed: list[str] = []
     for species, future in futures.items():
         future.wait()
         state = future.state
@@ -84,25 +85,28 @@ def task_runner(settings: CrossValidationSettings) -> TaskRunner[Any]:
     InputError : its package is not installed.
     """
     workers, address = settings.parallel_folds, settings.runner_address
+    runner: TaskRunner[Any]
     try:
         if settings.runner == "dask":
-            from prefect_dask import DaskTaskRunner
+            from prefect_dask.task_runners import DaskTaskRunner
 
             local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-            return DaskTaskRunner(address=address) if address else DaskTaskRunner(cluster_kwargs=local)
-        if settings.runner == "ray":
-            from prefect_ray import RayTaskRunner
+            runner = DaskTaskRunner(address=address) if address else DaskTaskRunner(cluster_kwargs=local)
+        elif settings.runner == "ray":
+            from prefect_ray.task_runners import RayTaskRunner
 
-            return RayTaskRunner(address=address) if address else RayTaskRunner(init_kwargs={"num_cpus": workers})
+            runner = RayTaskRunner(address=address) if address else RayTaskRunner(init_kwargs={"num_cpus": workers})
+        elif settings.runner == "processes":
+            runner = ProcessPoolTaskRunner(max_workers=workers)
+        else:
+            runner = ThreadPoolTaskRunner(max_workers=workers)
     except ImportError as error:
         raise InputError(
             f"the package of the task runner {settings.runner} is not installed",
             record="cross_validation.runner",
             remedy=f"pip install 'peptrm[{settings.runner}]'",
         ) from error
-    if settings.runner == "processes":
-        return ProcessPoolTaskRunner(max_workers=workers)
-    return ThreadPoolTaskRunner(max_workers=workers)
+    return runner
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Stage `train`: the mass-anchored network and the plain recursion of the same budget, side by side."""
 
+from typing import Any
+
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.running import run_stage
 from tasks.params import load_params
@@ -9,8 +11,10 @@ from tasks.tracking import Tracker
 from tasks.train import train_network
 from tasks.workspace import Workspace
 
+_BOTH_AT_ONCE: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
 
-@flow(name="train", task_runner=ThreadPoolTaskRunner(max_workers=2))
+
+@flow(name="train", task_runner=_BOTH_AT_ONCE)
 def train() -> None:
     """Train both networks, each in a process of its own."""
     params, workspace = load_params(), Workspace()

@@ -74,5 +74,6 @@ def provenance(params: Params, workspace: Workspace) -> dict[str, str]:
         "noisy spectra (manifest)": manifest_hash(workspace.augmented_shards),
         "seed": str(params.seed),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{os.cpu_count()} cores {platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "python": platform.python_version(),
     }

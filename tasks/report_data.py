@@ -34,7 +34,7 @@ class Fold:
     @property
     def completed(self) -> bool:
         """Whether the fold has figures."""
-        return self.report["status"] == "completed"
+        return bool(self.report["status"] == "completed")
 
 
 @dataclass
