@@ -17,16 +17,30 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 XGBOOST := $(shell grep "^xgboost==" constraints.txt)
 
-# Starts a Prefect server on loopback and stops it when the recipe ends, however it ends.
-# In a session of its own, so that Ctrl-C reaches it last: what runs against it still reports its end.
+# Starts a Prefect server on loopback, and stops all that the recipe left running when it ends, however it ends. Job
+# control gives each background job a process group, so that Ctrl-C reaches the server last: what runs against it still
+# reports its end.
 define prefect_server
+stop() {
+    for job in $$(jobs -p | tac); do
+        kill $$job 2>/dev/null || continue
+        for _ in {1..50}; do kill -0 $$job 2>/dev/null || break; sleep 0.1; done
+        kill -9 -- -$$job 2>/dev/null || true
+    done
+}
+trap stop EXIT
 mkdir -p .prefect
-setsid prefect server start --host 127.0.0.1 --port $(PREFECT_PORT) > .prefect/server.log 2>&1 &
+set -m
+prefect server start --host 127.0.0.1 --port $(PREFECT_PORT) > .prefect/server.log 2>&1 &
+set +m
 server=$$!
-trap 'kill $$(jobs -p) 2>/dev/null || true; wait' EXIT
 export PREFECT_API_URL=http://127.0.0.1:$(PREFECT_PORT)/api
 until python -c "import urllib.request as r; r.urlopen('$$PREFECT_API_URL/health', timeout=2)" 2>/dev/null; do
-    kill -0 $$server 2>/dev/null || { cat .prefect/server.log >&2; echo "Or name a free one: make PREFECT_PORT=4300 …" >&2; exit 1; }
+    if ! kill -0 $$server 2>/dev/null; then
+        cat .prefect/server.log >&2
+        echo "To use another port: make PREFECT_PORT=4300 $@" >&2
+        exit 1
+    fi
     sleep 0.5
 done
 kill -0 $$server
@@ -87,7 +101,9 @@ serve: setup  ## Prefect server and worker on loopback, with the deployments of 
 	prefect --no-prompt work-pool create --type process --overwrite local
 	prefect --no-prompt deploy --all
 	echo "In another shell: PREFECT_API_URL=$$PREFECT_API_URL .venv/bin/prefect deployment run nine-species-cv/nine-species-cv --watch"
-	prefect worker start --pool local
+	set -m
+	prefect worker start --pool local &
+	wait $$!
 
 ui: setup  ## MLflow's page over the recorded runs
 	mlflow ui --host 127.0.0.1 --port $(MLFLOW_PORT) --backend-store-uri sqlite:///workspace/mlflow.db
