@@ -61,13 +61,14 @@ setup: $(STAMP)  ## make .venv from the lock (again only when the lock changed)
 # its CPU build; the default one for Linux brings half a gigabyte of GPU libraries, which MS2PIP never uses.
 $(STAMP): constraints.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	echo "Installing the packages of constraints.txt into .venv: some minutes"
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(BIN)/pip install -qq -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	if [ "$$(uname -sm)" = "Linux x86_64" ]; then
-	    $(BIN)/pip download --quiet --no-deps --only-binary=:all: --platform manylinux2014_x86_64 -d .venv/wheels $(XGBOOST)
-	    $(BIN)/pip install --quiet -c constraints.txt .venv/wheels/xgboost-*.whl
+	    $(BIN)/pip download -qq --no-deps --only-binary=:all: --platform manylinux2014_x86_64 -d .venv/wheels $(XGBOOST)
+	    $(BIN)/pip install -qq -c constraints.txt .venv/wheels/xgboost-*.whl
 	fi
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	$(BIN)/pip install -qq -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $(STAMP)
 
 lint: setup  ## style, types, and who may import whom
