@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from data import structured_noise as structured
+import data.structured_noise as structured
 from data.peaks import PeakBatch, pack
 from data.settings import NoiseSettings
 
