@@ -54,7 +54,8 @@ def cross_validate_fold(
             [("test_token_accuracy", value, step) for step, value in enumerate(report["token_accuracy_by_step"], 1)],
         )
         tracker.artifact(run, workspace.fold_model(species), "model")
-        tracker.artifact(run, workspace.fold_report(species))
+        for path in (workspace.fold_report(species), workspace.fold_confusion(species)):
+            tracker.artifact(run, path)
     except BaseException:
         tracker.close_run(run, failed=True)
         raise
@@ -93,5 +94,5 @@ def write_failure(workspace: Workspace, species: str, error: str) -> None:
 def _outputs(workspace: Workspace, species: str) -> list[Path]:
     model = workspace.fold_model(species)
     files = [model / "model.safetensors", model / "config.json", model / "training.json"]
-    files += [workspace.fold_report(species), workspace.fold_predictions(species)]
+    files += [workspace.fold_report(species), workspace.fold_predictions(species), workspace.fold_confusion(species)]
     return [path.relative_to(workspace.root) for path in files]

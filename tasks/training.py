@@ -21,7 +21,7 @@ from data.predictions import Prediction
 from data.schema import Spectrum
 from data.seeding import derive
 from model.inference import Sequencer
-from model.metrics import bootstrap_intervals, evaluate, token_accuracy_by_step
+from model.metrics import bootstrap_intervals, evaluate, residue_confusion, token_accuracy_by_step
 from model.trainer import train
 from tasks.params import Params
 from tasks.workspace import Workspace
@@ -85,6 +85,7 @@ def run_fold(params: dict[str, Any], root: str, species: str) -> dict[str, Any]:
     sequencer = Sequencer(workspace.fold_model(species), threads=1, batch_size=settings.evaluation.batch_size)
     predictions = list(sequencer.sequence(test_spectra, settings.evaluation.steps, keep_steps=True))
     _write_predictions(predictions, workspace.fold_predictions(species))
+    _write_confusion(predictions, workspace.fold_confusion(species))
     report = {
         "species": species,
         "status": "completed",
@@ -134,3 +135,11 @@ def _write_predictions(predictions: list[Prediction], path: Path) -> None:
     make_folder(path.parent)
     with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_pylist([asdict(prediction) for prediction in predictions]), temporary)
+
+
+def _write_confusion(predictions: list[Prediction], path: Path) -> None:
+    """Counts of each true residue (rows) read as another (columns)."""
+    labels, counts = residue_confusion(predictions)
+    lines = [",".join(["true", *labels])]
+    lines += [",".join([label, *map(str, row)]) for label, row in zip(labels, counts.tolist(), strict=True)]
+    write_atomically(path, ("\n".join(lines) + "\n").encode())

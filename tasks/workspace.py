@@ -51,6 +51,10 @@ class Workspace:
         """Predictions of one fold's test spectra."""
         return self.fold_reports / f"{species}.predictions.parquet"
 
+    def fold_confusion(self, species: str) -> Path:
+        """Which residues one fold's network took for others."""
+        return self.fold_reports / f"{species}.confusion.csv"
+
     @property
     def recursion_report(self) -> Path:
         """Accuracy by refinement step of both models."""
