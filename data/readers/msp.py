@@ -7,8 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from data.readers.formats import number, stated_charges
-from data.readers.record import Record
+from data.readers.record import Record, number, stated_charges
 
 _HEADER = re.compile(r"([^:]+):\s*(.*)")
 _COMMENT = re.compile(r"(\w+)=(\"[^\"]*\"|\S+)")
@@ -21,9 +20,9 @@ _SEPARATOR = re.compile(r"[\s;,]+")
 
 def read_msp(stream: BinaryIO, name: str) -> Iterator[Record]:
     """Records of a library; the peptide and charge stand in ``Name: PEPTIDE/2``, modifications in ``Mods=``."""
-    text = TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=None)
-    for index, (headers, lines) in enumerate(_entries(text)):
-        yield _record(headers, lines, f"{name}:{index}")
+    with TextIOWrapper(stream, encoding="utf-8", errors="replace", newline=None) as text:
+        for index, (headers, lines) in enumerate(_entries(text)):
+            yield _record(headers, lines, f"{name}:{index}")
 
 
 def _entries(text: TextIOWrapper) -> Iterator[tuple[dict[str, str], list[str]]]:

@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ from lxml.etree import XMLSyntaxError
 from pyteomics.auxiliary import PyteomicsError
 
 from data.errors import InputError, PepTRMError
-from data.readers.formats import read_mgf, read_mzml, read_mzxml, read_parquet
+from data.readers.mgf import read_mgf
 from data.readers.msp import read_msp
+from data.readers.mzml import read_mzml, read_mzxml
+from data.readers.parquet import read_parquet
 from data.readers.record import Record, Skip, to_spectra
 from data.schema import Spectrum
 
@@ -29,6 +32,7 @@ _SNIFF_BYTES = 4096
 _BROKEN = (EOFError, OSError, zlib.error, XMLSyntaxError, PyteomicsError, ValueError, KeyError, IndexError)
 """What the parsers raise on truncated or malformed files."""
 
+_COPY = "Copy or convert the file again"
 _CONVERT = "Convert it to mzML, for example with ProteoWizard's msconvert or ThermoRawFileParser"
 
 
@@ -66,22 +70,13 @@ class SpectrumReader:
                             done += 1
                     except Skip as skip:
                         self.skipped[str(skip)] += 1
-        except PepTRMError:
-            raise
-        except (
-            EOFError,
-            OSError,
-            zlib.error,
-            XMLSyntaxError,
-            PyteomicsError,
-            ValueError,
-            KeyError,
-            IndexError,
-        ) as error:
+        except PepTRMError as error:
+            raise InputError(error.problem, path=self.path, record=error.record, remedy=error.remedy) from error
+        except _BROKEN as error:
             raise InputError(
                 f"is truncated or malformed behind {done} spectra ({_first_line(error)})",
                 path=self.path,
-                remedy="Copy or convert the file again",
+                remedy=_COPY,
             ) from error
 
 
@@ -100,11 +95,11 @@ def read_spectra(path: Path) -> SpectrumReader:
         with gzip.open(path) if zipped else path.open("rb") as stream:
             head = stream.read(_SNIFF_BYTES)
     except FileNotFoundError:
-        raise InputError("no such file", path=path) from None
+        raise InputError("no such file", path=path, remedy="Check the name") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"cannot be read ({_first_line(error)})", path=path) from error
+        raise InputError(f"cannot be read ({_first_line(error)})", path=path, remedy=_COPY) from error
     if not head.strip():
-        raise InputError("is empty", path=path)
+        raise InputError("is empty", path=path, remedy=_COPY)
     return SpectrumReader(path, _format_of(head, path), zipped=zipped)
 
 
@@ -116,10 +111,10 @@ def _format_of(head: bytes, path: Path) -> _Format:
     for mark, read in _XML_FORMATS:
         if mark in head:
             return read
-    lines = [line.strip() for line in head.upper().splitlines()]
-    if any(line == b"BEGIN IONS" for line in lines):
+    lines = [line.strip() for line in head.removeprefix(BOM_UTF8).splitlines()]
+    if b"BEGIN IONS" in lines:
         return read_mgf
-    if any(line.startswith(b"NAME:") for line in lines):
+    if any(line.upper().startswith(b"NAME:") for line in lines):
         return read_msp
     name = path.name.lower().removesuffix(".gz")
     if name.endswith(".mgf") and all(not line or line[:1] in b"#;!/" or b"=" in line for line in lines[:-1]):

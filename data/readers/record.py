@@ -1,8 +1,11 @@
 """A raw spectrum as a format gives it, and the one way it becomes a spectrum of the table."""
 
+import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +15,7 @@ from data.peptidoform import parse_peptidoform
 from data.schema import Spectrum
 
 MAX_CHARGE = 8
+_CHARGE = re.compile(r"(\d+)\s*([+-]?)")
 
 
 class Skip(Exception):  # noqa: N818 - not an error: a spectrum that is left out and counted
@@ -50,7 +54,7 @@ def to_spectra(record: Record, unannotated: Counter[str]) -> Iterator[Spectrum]:
     Skip : with the reason, before any spectrum is given.
     """
     mz, intensity = _clean_peaks(record)
-    if record.precursor_mz is None or not np.isfinite(record.precursor_mz) or record.precursor_mz <= 0:
+    if record.precursor_mz is None or not math.isfinite(record.precursor_mz) or record.precursor_mz <= 0:
         raise Skip("no precursor m/z")
     if not record.charges:
         raise Skip("no precursor charge")
@@ -78,20 +82,23 @@ def _clean_peaks(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float3
         raise Skip(record.skip)
     mz, intensity = np.asarray(record.mz, np.float64), np.asarray(record.intensity, np.float64)
     if len(mz) != len(intensity):
-        raise Skip("as many m/z as intensities are missing")
-    if not (np.isfinite(mz).all() and np.isfinite(intensity).all()):
-        raise Skip("a peak is not a number")
-    if (mz <= 0).any() or (intensity < 0).any():
-        raise Skip("a peak is negative")
-    present = intensity > 0
-    if not present.any():
+        raise Skip("m/z and intensities differ in number")
+    if not len(mz):
         raise Skip("no peaks")
-    if not present.all():
+    lowest, weakest, base_peak = mz.min(), intensity.min(), intensity.max()
+    if not math.isfinite(lowest + mz.max() + weakest + base_peak):  # a NaN anywhere is the least and the most
+        raise Skip("a peak is not a number")
+    if lowest <= 0 or weakest < 0:
+        raise Skip("a peak is negative")
+    if base_peak == 0:
+        raise Skip("no peaks")
+    if weakest == 0:
+        present = intensity > 0
         mz, intensity = mz[present], intensity[present]
-    if (np.diff(mz) < 0).any():
+    if (mz[1:] < mz[:-1]).any():
         order = np.argsort(mz, kind="stable")
         mz, intensity = mz[order], intensity[order]
-    return mz, (intensity / intensity.max()).astype(np.float32)
+    return mz, (intensity / base_peak).astype(np.float32)
 
 
 def _peptidoform(text: str | None, unannotated: Counter[str]) -> str | None:
@@ -105,3 +112,20 @@ def _peptidoform(text: str | None, unannotated: Counter[str]) -> str | None:
     except InputError:
         unannotated["annotation is no peptide"] += 1
     return None
+
+
+def stated_charges(value: Any) -> tuple[int, ...]:
+    """Charges of pyteomics' list, or of text such as ``2+ and 3+``; a sign of minus is kept."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return tuple(int(digits) * (-1 if sign == "-" else 1) for digits, sign in _CHARGE.findall(value))
+    return tuple(int(charge) for charge in value)
+
+
+def number(value: Any) -> float | None:
+    """A number, or None where there is none to be read."""
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        return None

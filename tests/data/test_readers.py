@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyteomics import mgf as pyteomics_mgf
@@ -86,6 +87,35 @@ def test_bad_spectra_are_skipped_and_counted_while_others_are_read(tmp_path, old
     assert [spectrum.spectrum_id for spectrum in spectra] == ["run.mgf:0", "run.mgf:2"]
 
 
+def test_header_of_the_file_gives_the_charge_that_a_spectrum_lacks(tmp_path):
+    spectra, skipped = mgf(tmp_path, "COM=a run\nCHARGE=2+ and 3+\n\n" + GOOD.replace("CHARGE=2+\n", "") + GOOD)
+    assert [(s.spectrum_id, s.precursor_charge) for s in spectra] == [
+        ("run.mgf:0/2", 2),
+        ("run.mgf:0/3", 3),
+        ("run.mgf:1", 2),
+    ]
+    assert skipped == {}
+
+
+def test_a_spectrum_without_its_end_costs_no_other_and_shifts_no_index(tmp_path):
+    spectra, skipped = mgf(tmp_path, GOOD.replace("END IONS\n", "") + GOOD + GOOD)
+    assert [spectrum.spectrum_id for spectrum in spectra] == ["run.mgf:1", "run.mgf:2"]
+    assert skipped == {"malformed spectrum": 1}
+
+
+@pytest.mark.parametrize("length", range(len(GOOD), 2 * len(GOOD) - 10))
+def test_mgf_cut_anywhere_gives_what_is_whole(tmp_path, length):
+    spectra, skipped = mgf(tmp_path, (GOOD + GOOD)[:length])
+    assert [spectrum.spectrum_id for spectrum in spectra] == ["run.mgf:0"]
+    assert set(skipped) <= {"malformed spectrum"}
+
+
+def test_byte_order_mark_and_range_of_retention_times(tmp_path):
+    (spectrum,), _ = mgf(tmp_path, "\ufeff" + GOOD.replace("61.5", "60-63"))
+    assert spectrum.retention_time is None
+    assert spectrum.mz.tolist() == [100.5, 200.5]
+
+
 def test_unsorted_peaks_are_sorted_and_empty_ones_left_out(tmp_path):
     (spectrum,), _ = mgf(tmp_path, GOOD.replace("100.5 10\n", "300.25 20\n150 0\n100.5 10\n"))
     assert spectrum.mz.tolist() == [100.5, 200.5, 300.25]
@@ -128,6 +158,26 @@ def test_own_table_comes_back(tmp_path):
     pq.write_table(to_table([spectrum]).drop_columns(["intensity"]), path)
     with pytest.raises(InputError, match="lacks the column intensity"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("mz", pa.array(["100", "200"])),
+        ("mz", pa.array([None, [100.0, 200.0]], pa.list_(pa.float64()))),
+        ("precursor_mz", pa.array(["heavy", "light"])),
+        ("precursor_charge", pa.array([None, 2], pa.int8())),
+    ],
+)
+def test_own_table_with_a_wrong_column_is_refused_by_name(tmp_path, column, values):
+    spectrum = Spectrum("x:0", 400.5, 2, np.array([100.0, 200.0]), np.array([0.5, 1.0], np.float32))
+    table = to_table([spectrum, spectrum])
+    path = tmp_path / "table.parquet"
+    pq.write_table(table.set_column(table.column_names.index(column), column, values), path)
+    with pytest.raises(InputError, match=rf"table\.parquet: the column {column} ") as caught:
+        read(path)
+    assert caught.value.path == path
+    assert caught.value.remedy
 
 
 def test_truncated_mzml_says_how_far_it_came(tmp_path, mirror):
