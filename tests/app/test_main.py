@@ -1,0 +1,141 @@
+"""The command line as a user meets it: results, one clear line for what is wrong, and the exit status."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from pyteomics.mztab import MzTab
+
+
+def one_line(done, status):
+    """The error: one line, no traceback, this status."""
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_help_names_the_verbs_and_an_example(peptrm):
+    done = peptrm("--help")
+    assert done.returncode == 0
+    assert {"sequence", "evaluate"} <= set(done.stdout.split())
+    assert "Example: peptrm sequence" in peptrm("sequence", "--help").stdout
+
+
+@pytest.mark.parametrize("ending", [".mztab", ".tsv", ".csv", ".parquet"])
+def test_sequence_writes_each_format_and_a_summary(peptrm, model, mgf, tmp_path, ending):
+    out = tmp_path / f"out{ending}"
+    done = peptrm("sequence", mgf, "-o", out, "--model", model)
+    assert done.returncode == 0, done.stderr
+    assert out.stat().st_size > 0
+    assert "3 spectra sequenced" in done.stderr
+
+
+def test_mztab_of_two_files_names_both(peptrm, model, mgf, tmp_path):
+    other = tmp_path / "other.mgf"
+    other.write_text(mgf.read_text())
+    out = tmp_path / "out.mztab"
+    assert peptrm("sequence", mgf, other, "-o", out, "--model", model).returncode == 0
+    tables = MzTab(str(out))
+    assert tables.metadata["ms_run[2]-location"] == other.as_uri()
+    references = set(tables.spectrum_match_table["spectra_ref"])
+    assert references <= {f"ms_run[{run}]:index={index}" for run in (1, 2) for index in range(3)}
+
+
+def test_skips_are_reported(peptrm, model, mgf, tmp_path):
+    mgf.write_text(mgf.read_text() + "BEGIN IONS\nPEPMASS=500\nCHARGE=0+\n100 1\nEND IONS\n")
+    done = peptrm("sequence", mgf, "-o", tmp_path / "out.tsv", "--model", model)
+    assert done.returncode == 0
+    assert "1 spectra skipped: precursor charge not in 1–8" in done.stderr
+
+
+def test_evaluate_prints_one_json_object(peptrm, model, mgf):
+    done = peptrm("evaluate", mgf, "--json", "--model", model, "--steps", 5)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["n_spectra"] == 3
+    assert len(result["token_accuracy_by_step"]) == 5
+    for name in ("aa_precision", "aa_recall", "peptide_recall", "auc"):
+        assert 0 <= result[name] <= 1
+    assert result["seconds"] > 0
+    assert "peptide recall" in peptrm("evaluate", mgf, "--model", model).stdout
+
+
+def test_evaluate_without_annotations_is_bad_input(peptrm, model, mgf):
+    lines = [line for line in mgf.read_text().splitlines() if not line.startswith("SEQ")]
+    mgf.write_text("\n".join(lines))
+    assert "no spectrum with a readable annotation" in one_line(peptrm("evaluate", mgf, "--model", model, "-q"), 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.mgf", b"", "is empty"),
+        ("picture.mgf", b"\x89PNG\r\n\x1a\n\0\0", "binary file"),
+        ("notes.mgf", b"hello\nworld\n", "no known format"),
+    ],
+)
+def test_wrong_files_are_named_and_nothing_is_left(peptrm, model, tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    line = one_line(peptrm("sequence", path, "-o", tmp_path / "out.mztab", "--model", model, "-q"), 2)
+    assert name in line
+    assert message in line
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_truncated_mzml_leaves_no_output(peptrm, model, tmp_path, mirror):
+    content = (mirror / "raw" / "yeast_small.mzML").read_bytes()
+    path = tmp_path / "half.mzML"
+    path.write_bytes(content[: len(content) // 2])
+    line = one_line(peptrm("sequence", path, "-o", tmp_path / "out.mztab", "--model", model, "-q"), 2)
+    assert "truncated" in line
+    assert [entry.name for entry in tmp_path.iterdir()] == ["half.mzML"]
+
+
+def test_folders_missing_files_and_outputs(peptrm, model, mgf, tmp_path):
+    def sequence(file, out):
+        return peptrm("sequence", file, "-o", out, "--model", model, "-q")
+
+    assert "is a folder" in one_line(sequence(tmp_path, tmp_path / "out.tsv"), 2)
+    assert "no such file" in one_line(sequence(tmp_path / "none.mgf", tmp_path / "out.tsv"), 2)
+    assert "folder does not exist" in one_line(sequence(mgf, tmp_path / "none" / "out.tsv"), 1)
+    assert ".docx" in one_line(sequence(mgf, tmp_path / "out.docx"), 2)
+    (tmp_path / "old.tsv").write_text("old")
+    assert "--force" in one_line(sequence(mgf, tmp_path / "old.tsv"), 1)
+    assert (tmp_path / "old.tsv").read_text() == "old"
+    assert "cannot be written" in one_line(sequence(mgf, "/proc/out.tsv"), 1)
+
+
+def test_no_model_and_wrong_options(peptrm, mgf, tmp_path):
+    assert "no model here" in one_line(peptrm("sequence", mgf, "-o", "o.tsv", "--model", tmp_path, cwd=tmp_path), 2)
+    assert peptrm("sequence", mgf).returncode == 2
+    assert peptrm("nonsense").returncode == 2
+
+
+def test_debug_shows_the_traceback(peptrm, model, tmp_path):
+    done = peptrm("--debug", "sequence", tmp_path / "none.mgf", "-o", tmp_path / "o.tsv", "--model", model)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+def test_interrupt_leaves_nothing_half_written(model, mgf, tmp_path):
+    long = tmp_path / "long.mgf"
+    long.write_text(mgf.read_text() * 20_000)
+    out = tmp_path / "out.tsv"
+    words = [sys.executable, "-m", "app.main", "sequence", str(long), "-o", str(out), "--model", str(model)]
+    run = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if list(tmp_path.glob(".out.tsv*")) or run.poll() is not None:
+            break
+        time.sleep(0.1)
+    time.sleep(0.5)
+    run.send_signal(signal.SIGINT)
+    _, error = run.communicate(timeout=60)
+    assert run.returncode == 130, error
+    assert "Traceback" not in error
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["long.mgf", "three.mgf"]
