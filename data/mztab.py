@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from data.chemistry import MODIFICATIONS
+from data.errors import InputError
 from data.peptidoform import Peptidoform, parse_peptidoform
 from data.predictions import Prediction
 from data.vocabulary import TOKEN_TEXTS
@@ -51,6 +52,10 @@ def mztab_lines(predictions: Iterable[Prediction], files: Sequence[Path], versio
     ----------
     predictions : with a peptide; the part of ``spectrum_id`` before the last colon names the file.
     files : that the spectra come from.
+
+    Raises
+    ------
+    InputError : it cannot be told which of several files a spectrum comes from.
     """
     yield from _metadata(files, version)
     yield ""
@@ -105,12 +110,28 @@ def _row(prediction: Prediction, number: int, runs: dict[str, int]) -> list[str]
         str(prediction.precursor_charge),
         f"{prediction.precursor_mz:.6f}",
         _NULL if prediction.calculated_mz is None else f"{prediction.calculated_mz:.6f}",
-        f"ms_run[{runs.get(file, 1)}]:{reference}",
+        f"ms_run[{_run(file, prediction.spectrum_id, runs)}]:{reference}",
         *[_NULL] * 4,
         ",".join(f"{score:.4f}" for score in prediction.residue_scores),
         prediction.peptidoform,
         _NULL if prediction.ppm_error is None else f"{prediction.ppm_error:.3f}",
     ]
+
+
+def _run(file: str, spectrum_id: str, runs: dict[str, int]) -> int:
+    """Number of the run; a single file may hold, as our own tables do, spectra that bear another file's name.
+
+    Raises
+    ------
+    InputError : there are several files and none has this name, so that any reference would be a guess.
+    """
+    if file not in runs and len(runs) > 1:
+        raise InputError(
+            "mzTab cannot refer to this spectrum: none of the files has the name it bears",
+            record=spectrum_id,
+            remedy="Sequence its table in a run of its own, or write .tsv, .csv or .parquet",
+        )
+    return runs.get(file, 1)
 
 
 def _modifications(form: Peptidoform) -> Iterator[str]:

@@ -42,6 +42,16 @@ def test_mztab_is_read_back_by_pyteomics(tmp_path):
     assert rows["opt_global_peptidoform"].tolist() == [p.peptidoform for p in PREDICTIONS[:3]]
 
 
+def test_mztab_guesses_no_run(tmp_path):
+    stray = Prediction("elsewhere.mgf:5", 400.5, 2, None, "PEPTLDEK", (0.5,) * 8, 0.5, 400.5, 0.0)
+    with pytest.raises(InputError, match=r"elsewhere\.mgf:5"):
+        write(tmp_path / "out.mztab", [stray])
+    assert not list(tmp_path.iterdir())
+    write_predictions([stray], tmp_path / "one.mztab", source_files=FILES[:1], software_version="9.9")
+    rows = MzTab(str(tmp_path / "one.mztab")).spectrum_match_table
+    assert rows["spectra_ref"].tolist() == ["ms_run[1]:index=5"]
+
+
 def test_mztab_names_every_column_of_the_specification(tmp_path):
     write(tmp_path / "out.mztab")
     lines = (tmp_path / "out.mztab").read_text().splitlines()
