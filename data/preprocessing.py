@@ -71,7 +71,7 @@ def _is_isotope(mz: NDArray[np.float64], intensity: NDArray[np.float32], toleran
 
 
 def _scaled(intensity: NDArray[np.float32], base: NDArray[np.float32], scaling: str) -> NDArray[np.float32]:
-    relative: NDArray[np.float32] = np.clip(intensity / np.maximum(base, np.finfo(np.float32).tiny), 0, 1)
+    relative: NDArray[np.float32] = np.clip(intensity / np.where(base > 0, base, 1), 0, 1)
     if scaling == "root":
         return np.sqrt(relative, dtype=np.float32)
     if scaling == "log":
