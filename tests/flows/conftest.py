@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +137,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> C
     assert done.returncode == 0, done.stdout + done.stderr
     clone.commit()
     return clone
+
+
+@pytest.fixture
+def new_clone(tmp_path: Path, prefect_server: str) -> Callable[[], Clone]:
+    """Makes a clone in which nothing has run."""
+    return lambda: make_clone(tmp_path / "clone", prefect_server)

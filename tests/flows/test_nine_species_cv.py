@@ -10,15 +10,14 @@ from importlib.util import find_spec
 import pytest
 
 from data.proteomes import SPECIES
-from tests.flows.conftest import make_clone
 
 FIRST = SPECIES[0].slug
 
 
 @pytest.fixture
-def clone(finished, tmp_path, prefect_server):
+def clone(finished, new_clone):
     """A copy of the finished clone, to be spoiled."""
-    copy = make_clone(tmp_path / "clone", prefect_server)
+    copy = new_clone()
     shutil.copytree(finished.root / "workspace", copy.root / "workspace")
     return copy
 
