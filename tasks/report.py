@@ -106,27 +106,34 @@ def _same(prediction: Prediction) -> bool:
 
 
 def _curves(data: ReportData) -> dict[str, tuple[Sequence[str], Iterable[Sequence[Any]]]]:
-    loss = [
-        (entry["update"], entry["loss"], name, entry["stage"])
+    """Tables for `dvc plots`: the first column is x, each of the others a line."""
+    losses = {
+        name: {entry["update"]: entry["loss"] for entry in training["curve"]}
         for name, training in data.trainings.items()
-        for entry in training["curve"]
-    ]
-    steps = [
-        (step, accuracy, model, level)
+    }
+    accuracy = {
+        f"{model} {level}": dict(enumerate(values, start=1))
         for model, levels in data.recursion.items()
         for level, values in levels.items()
-        for step, accuracy in enumerate(values, start=1)
-    ]
-    coverage = []
-    for fold in data.completed:
-        covered, precision = precision_coverage(fold.predictions)
-        for place in np.unique(np.linspace(0, len(covered) - 1, _CURVE_POINTS).astype(int)) if len(covered) else ():
-            coverage.append((float(covered[place]), float(precision[place]), fold.slug))
-    return {
-        "loss": (("update", "loss", "model", "stage"), loss),
-        "steps": (("step", "token_accuracy", "model", "spectra"), steps),
-        "precision_coverage": (("coverage", "precision", "species"), coverage),
     }
+    precision = {}
+    for fold in data.completed:
+        covered, values = precision_coverage(fold.predictions)
+        precision[fold.slug] = {
+            point / _CURVE_POINTS: float(np.interp(point / _CURVE_POINTS, covered, values))
+            for point in range(1, _CURVE_POINTS + 1)
+        }
+    return {
+        "loss": _wide("update", losses),
+        "steps": _wide("step", accuracy),
+        "precision_coverage": _wide("coverage", precision),
+    }
+
+
+def _wide(x: str, lines: dict[str, dict[Any, float]]) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+    """A table with a row an x and a column a line; empty where a line has no value."""
+    places = sorted({place for line in lines.values() for place in line})
+    return [x, *lines], [[place, *(line.get(place, "") for line in lines.values())] for place in places]
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
