@@ -42,6 +42,7 @@ class Clone:
         self.root = root
         self.env = os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PWD": str(root),
             "PYTHONPATH": str(root),
             "PREFECT_API_URL": api_url,
             "GIT_AUTHOR_NAME": "test",
