@@ -107,7 +107,7 @@ serve: setup  ## Prefect server and worker on loopback, with the deployments of 
 	wait $$!
 
 ui: setup  ## MLflow's page over the recorded runs
-	mlflow ui --host 127.0.0.1 --port $(MLFLOW_PORT) --backend-store-uri sqlite:///workspace/mlflow.db
+	mlflow ui --workers 1 --host 127.0.0.1 --port $(MLFLOW_PORT) --backend-store-uri sqlite:///workspace/mlflow.db
 
 clean:  ## remove caches and all that the pipeline wrote, not .venv
 	rm -rf workspace build .prefect .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
