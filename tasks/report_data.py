@@ -16,6 +16,7 @@ from data.errors import InputError
 from data.predictions import Prediction
 from data.proteomes import SPECIES
 from data.schema import Spectrum
+from data.shards import read_shards
 from tasks.params import Params
 from tasks.workspace import Workspace
 
@@ -78,9 +79,10 @@ def gather(workspace: Workspace, params: Params, provenance: dict[str, str]) -> 
 
     Raises
     ------
-    InputError : the cross-validation or the training has not been run.
+    InputError : the cross-validation or the training has not been run, or the folds were tested on other spectra.
     """
     folds = [_fold(workspace, species.slug, species.name) for species in SPECIES]
+    _check_spectra(workspace, folds)
     return ReportData(
         folds=folds,
         recursion=_json(workspace.recursion_report),
@@ -107,6 +109,21 @@ def _fold(workspace: Workspace, slug: str, name: str) -> Fold:
             for row in rows
         ]
     return Fold(slug, name, report, predictions)
+
+
+def _check_spectra(workspace: Workspace, folds: list[Fold]) -> None:
+    """Refuse folds of other shards than those whose hash the page gives: ids are numbers, which any shards have."""
+    peptides: dict[str, str] = {}
+    for table in read_shards(workspace.augmented_shards, ["spectrum_id", "peptidoform"]):
+        peptides.update(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
+    for fold in folds:
+        for prediction in fold.predictions:
+            if peptides.get(prediction.spectrum_id) != prediction.reference:
+                raise InputError(
+                    f"{prediction.spectrum_id} is not the spectrum that this fold was tested on",
+                    path=workspace.fold_predictions(fold.slug),
+                    remedy="Run dvc repro: the spectra were made anew since",
+                )
 
 
 def _samples(workspace: Workspace, params: Params, folds: list[Fold]) -> list[Sample]:

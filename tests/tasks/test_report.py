@@ -194,6 +194,18 @@ def test_a_missing_result_is_named(tmp_path):
         write_report(workspace.root, PARAMS, PROVENANCE)
 
 
+def test_folds_of_other_spectra_are_refused(tmp_path):
+    workspace = make_workspace(tmp_path, failed=())
+    others = [
+        replace(ladder(true, source), peptidoform="LAYALYK")
+        for source in ("noise-0", "noise-0.5")
+        for true, _ in TRUE_AND_READ
+    ]
+    write_shards([to_table(others)], workspace.augmented_shards, shard_rows=100, parameters={"made": "anew"})
+    with pytest.raises(InputError, match="not the spectrum that this fold was tested on"):
+        write_report(workspace.root, PARAMS, PROVENANCE)
+
+
 @pytest.mark.parametrize("width", [400, 1280])
 def test_page_is_whole_in_a_browser(page, width):
     playwright = pytest.importorskip("playwright.sync_api")
