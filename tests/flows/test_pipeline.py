@@ -24,7 +24,7 @@ def test_every_stage_left_its_results(finished):
     page = (reports / "report.html").read_text()
     assert all(species.name in page for species in SPECIES)
     for name in ("loss", "steps", "precision_coverage"):
-        assert (reports / "curves" / f"{name}.csv").read_text().count("\n") > 2
+        assert (reports / "curves" / f"{name}.csv").read_text().count("\n") >= 2
 
 
 def test_a_second_repro_does_nothing(finished):
@@ -53,17 +53,6 @@ def test_a_changed_knob_makes_exactly_the_stages_that_read_it_stale(finished, se
         assert done.returncode == 0, done.stderr
         planned = {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")}
         assert planned == stages
-    finally:
-        finished.write_params(params)
-
-
-def test_a_changed_knob_reruns_its_stage_and_no_other(finished):
-    params = finished.read_params()
-    try:
-        finished.write_params(params | {"evaluation": params["evaluation"] | {"sample_spectra": 1}})
-        done = finished.run("dvc", "repro")
-        ran = [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")]
-        assert (done.returncode, ran) == (0, ["report"])
     finally:
         finished.write_params(params)
 
@@ -145,3 +134,12 @@ def test_push_and_pull_by_s3(finished, tmp_path):
         _push_and_pull(finished, tmp_path, "s3://peptrm/store", *settings)
     finally:
         server.stop()
+
+
+def test_a_changed_knob_reruns_its_stage_and_no_other(finished):
+    # The last of this file: afterwards the clone is not what was committed and pushed.
+    params = finished.read_params()
+    finished.write_params(params | {"evaluation": params["evaluation"] | {"sample_spectra": 1}})
+    done = finished.run("dvc", "repro")
+    ran = [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")]
+    assert (done.returncode, ran) == (0, ["report"])
