@@ -116,7 +116,7 @@ def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> str:
 
 
 def mirror(observed: Spectrum, reference: Spectrum, predicted: str) -> str:
-    """The observed spectrum above the predicted one, both annotated with the b and y ions of the predicted peptide."""
+    """The observed spectrum above the true peptide's own, both annotated with the b and y ions of the answer."""
     from spectrum_utils import plot
     from spectrum_utils.spectrum import MsmsSpectrum
 

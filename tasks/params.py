@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from data.errors import InputError
 from data.settings import (
@@ -51,7 +51,12 @@ class EvaluationSettings(_Section):
 
 
 class Params(_Section):
-    """All knobs of the pipeline."""
+    """All knobs of the pipeline.
+
+    Raises
+    ------
+    ValueError : the noise levels lack the clean spectra (0) or those that the folds are tested on.
+    """
 
     seed: int
     proteomes: ProteomeSettings
@@ -64,6 +69,13 @@ class Params(_Section):
     training: TrainingSettings
     cross_validation: CrossValidationSettings
     evaluation: EvaluationSettings
+
+    @model_validator(mode="after")
+    def _has_the_levels_it_reads(self) -> "Params":
+        for level in (0.0, self.cross_validation.test_noise_level):
+            if level not in self.augment.levels:
+                raise ValueError(f"augment.levels must hold {level:g}: the report and the folds read these spectra")
+        return self
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -54,6 +54,12 @@ def test_wrong_values_name_their_key(tmp_path, section, key, value):
         load_params(path)
 
 
+def test_levels_that_the_folds_are_tested_on_must_be_made(tmp_path):
+    path = write(tmp_path, lambda params: params["cross_validation"].update({"test_noise_level": 0.3}))
+    with pytest.raises(InputError, match=r"augment\.levels must hold 0\.3"):
+        load_params(path)
+
+
 def test_missing_broken_and_empty_files(tmp_path):
     with pytest.raises(InputError, match="no such parameter file"):
         load_params(tmp_path / "none.yaml")
