@@ -1,7 +1,7 @@
 """The batch reader: spectra held as compact arrays, drawn with fresh noise and preprocessed on the way out."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from data.errors import InputError
+from data.masking import Masked, mask
 from data.noise import add_noise
 from data.peaks import PeakBatch
 from data.preprocessing import preprocess
@@ -39,8 +40,8 @@ class SpectrumSet:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(rows,), tokens of each peptide without the stop."""
-        lengths: NDArray[np.int64] = (self.tokens > STOP).sum(1)
+        """(rows,), residues of each peptide."""
+        lengths: NDArray[np.int64] = ((self.tokens > STOP) & ~VOCABULARY.is_terminal[self.tokens]).sum(1)
         return lengths
 
     @classmethod
@@ -75,7 +76,8 @@ class SpectrumSet:
         noise: NoiseSettings,
         preprocessing: PreprocessingSettings,
         rng: np.random.Generator,
-    ) -> tuple[PeakBatch, NDArray[np.int64]]:
+        gap_share: float = 0.0,
+    ) -> Masked:
         """Spectra with fresh noise, preprocessed, and their tokens.
 
         Parameters
@@ -83,30 +85,44 @@ class SpectrumSet:
         rows : (batch,), which spectra.
         level : (batch,), noise level of each, 0…1: the curriculum's stage is data of this request, so a reader
             in another process cannot hold an outdated one.
+        gap_share : of the rows, get a residue or stretch of unknown mass.
         """
-        tokens = self.tokens[rows]
-        peptide = np.where(tokens > STOP, tokens, PAD)
-        noisy = add_noise(self.peaks.select(rows), peptide, noise, level, rng)
-        return preprocess(noisy, preprocessing), tokens
+        drawn = mask(self.peaks.select(rows), self.tokens[rows], gap_share, rng)
+        peptide = np.where(drawn.tokens > STOP, drawn.tokens, PAD)
+        noisy = add_noise(drawn.peaks, peptide, noise, level, rng, drawn.gap_mass)
+        return replace(drawn, peaks=preprocess(noisy, preprocessing))
 
 
 class LengthBalancedSampler:
-    """Draws rows so that every peptide length is equally frequent, lest long peptides are met too rarely."""
+    """Draws rows so that every peptide length is equally frequent, lest long peptides are met too rarely.
+
+    Parameters
+    ----------
+    lengths : (rows,), residues of each row.
+    """
 
     def __init__(self, lengths: NDArray[np.int64]) -> None:
-        self._rows_of_length = [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
+        self._rows_of_length = {int(length): np.flatnonzero(lengths == length) for length in np.unique(lengths)}
 
-    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """(count,) rows, with replacement."""
-        groups = rng.integers(len(self._rows_of_length), size=count)
+    def draw(self, count: int, rng: np.random.Generator, between: tuple[int, int] | None = None) -> NDArray[np.int64]:
+        """(count,) rows, with replacement.
+
+        Parameters
+        ----------
+        between : the shortest and the longest peptide; all lengths where there is none.
+
+        Raises
+        ------
+        InputError : no row is of such a length.
+        """
+        least, most = between or (0, np.inf)
+        groups = [rows for length, rows in self._rows_of_length.items() if least <= length <= most]
+        if not groups:
+            raise InputError(f"no training peptide has {least} to {most} residues", remedy="Widen the stage's lengths")
+        chosen = rng.integers(len(groups), size=count)
         position = rng.random(count)
-        return np.array(
-            [
-                self._rows_of_length[g][int(p * len(self._rows_of_length[g]))]
-                for g, p in zip(groups, position, strict=True)
-            ],
-            np.int64,
-        )
+        drawn = [groups[g][int(p * len(groups[g]))] for g, p in zip(chosen, position, strict=True)]
+        return np.array(drawn, np.int64)
 
 
 def spectra_of_shards(folder: Path, keep: RowFilter | None = None) -> Iterable[Spectrum]:

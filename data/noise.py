@@ -1,5 +1,7 @@
 """Noise: predicted spectra made like measured ones, drawn anew for every batch and vectorised over it."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,7 @@ def add_noise(
     settings: NoiseSettings,
     level: NDArray[np.float64],
     rng: np.random.Generator,
+    gap_mass: NDArray[np.float64] | None = None,
 ) -> PeakBatch:
     """Spectra with noise.
 
@@ -26,16 +29,19 @@ def add_noise(
     peaks : predicted spectra, base peak = 1.
     tokens : (batch, slots) int64, the peptides, padded with 0.
     level : (batch,), 0…1: scales every probability, count and width. Rows of level 0 come back as they were.
+    gap_mass : (batch, slots), Da, of the ``GAP`` tokens, where there are any.
 
     Returns
     -------
-    Spectra with base peak = 1, sorted by m/z.
+    Spectra with base peak = 1, sorted by m/z; their ``noise_level`` is the level.
     """
     level = np.asarray(level, np.float64)
+    peaks = replace(peaks, noise_level=level.astype(np.float32))
     noisy = np.flatnonzero(level > 0)
     if len(noisy) == 0:
         return peaks
-    made = _noisy_rows(peaks.select(noisy), tokens[noisy], settings, level[noisy], rng)
+    gaps = None if gap_mass is None else gap_mass[noisy]
+    made = _noisy_rows(peaks.select(noisy), tokens[noisy], gaps, settings, level[noisy], rng)
     if len(noisy) == len(level):
         return made
     width = max(peaks.mz.shape[1], made.mz.shape[1])
@@ -44,18 +50,19 @@ def add_noise(
     mz[:, : peaks.mz.shape[1]], intensity[:, : peaks.mz.shape[1]] = peaks.mz, peaks.intensity
     mz[noisy], intensity[noisy] = np.inf, 0
     mz[noisy, : made.mz.shape[1]], intensity[noisy, : made.mz.shape[1]] = made.mz, made.intensity
-    return PeakBatch(mz, intensity, peaks.precursor_mz, peaks.charge)
+    return replace(peaks, mz=mz, intensity=intensity)
 
 
 def _noisy_rows(
     peaks: PeakBatch,
     tokens: NDArray[np.int64],
+    gap_mass: NDArray[np.float64] | None,
     settings: NoiseSettings,
     level: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> PeakBatch:
-    peaks = PeakBatch(peaks.mz, _varied(peaks.intensity, settings, level, rng), peaks.precursor_mz, peaks.charge)
-    ions = structured.annotate(peaks, tokens)
+    peaks = replace(peaks, intensity=_varied(peaks.intensity, settings, level, rng))
+    ions = structured.annotate(peaks, tokens, gap_mass)
     parts = [
         (peaks.mz, peaks.intensity),
         structured.isotopes(ions, settings, level, rng),

@@ -1,12 +1,16 @@
 """A padded batch of peak lists: what noise and preprocessing work on, and the network reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data import instruments
 from data.schema import Spectrum
+
+_UNSET: NDArray[Any] = np.empty(0)
 
 
 @dataclass
@@ -19,12 +23,27 @@ class PeakBatch:
     intensity : (batch, peaks) float32, padded with 0.
     precursor_mz : (batch,) float64, Th.
     charge : (batch,) int64.
+    collision_energy : (batch,) float32, NCE; NaN where unknown, which is the default.
+    instrument : (batch,) int64, position in ``data.instruments.FAMILIES``; unknown by default.
+    noise_level : (batch,) float32, 0…1, the level at which noise was added; NaN where unknown, which is the default.
     """
 
     mz: NDArray[np.float64]
     intensity: NDArray[np.float32]
     precursor_mz: NDArray[np.float64]
     charge: NDArray[np.int64]
+    collision_energy: NDArray[np.float32] = field(default_factory=lambda: _UNSET)
+    instrument: NDArray[np.int64] = field(default_factory=lambda: _UNSET)
+    noise_level: NDArray[np.float32] = field(default_factory=lambda: _UNSET)
+
+    def __post_init__(self) -> None:
+        rows = len(self.charge)
+        if self.collision_energy is _UNSET:
+            self.collision_energy = np.full(rows, np.nan, np.float32)
+        if self.instrument is _UNSET:
+            self.instrument = np.full(rows, instruments.UNKNOWN, np.int64)
+        if self.noise_level is _UNSET:
+            self.noise_level = np.full(rows, np.nan, np.float32)
 
     def __len__(self) -> int:
         return len(self.charge)
@@ -43,11 +62,13 @@ class PeakBatch:
             intensity,
             np.array([spectrum.precursor_mz for spectrum in spectra], np.float64),
             np.array([spectrum.precursor_charge for spectrum in spectra], np.int64),
+            np.array([np.nan if s.collision_energy is None else s.collision_energy for s in spectra], np.float32),
+            np.array([instruments.family(spectrum.instrument) for spectrum in spectra], np.int64),
         )
 
     def select(self, rows: NDArray[np.int64]) -> "PeakBatch":
         """The spectra of these rows."""
-        return PeakBatch(self.mz[rows], self.intensity[rows], self.precursor_mz[rows], self.charge[rows])
+        return PeakBatch(*(getattr(self, each.name)[rows] for each in fields(self)))
 
     def to_lists(self) -> list[tuple[NDArray[np.float64], NDArray[np.float32]]]:
         """m/z and intensity of each spectrum without the padding."""
@@ -58,12 +79,25 @@ class PeakBatch:
 def pack(
     mz: NDArray[np.float64], intensity: NDArray[np.float32], keep: NDArray[np.bool_], like: PeakBatch
 ) -> PeakBatch:
-    """Kept peaks sorted by m/z in as few columns as hold them; precursor and charge of ``like``."""
+    """Kept peaks sorted by m/z in as few columns as hold them; all else as in ``like``."""
     mz = np.where(keep, mz, np.inf)
     order = np.argsort(mz, axis=1, kind="stable")[:, : max(1, int(keep.sum(1).max(initial=0)))]
-    return PeakBatch(
-        np.take_along_axis(mz, order, 1),
-        np.take_along_axis(np.where(keep, intensity, np.float32(0)), order, 1),
-        like.precursor_mz,
-        like.charge,
+    return replace(
+        like,
+        mz=np.take_along_axis(mz, order, 1),
+        intensity=np.take_along_axis(np.where(keep, intensity, np.float32(0)), order, 1),
     )
+
+
+def concatenate(parts: Sequence[PeakBatch]) -> PeakBatch:
+    """The spectra of all parts, in order, padded to the widest."""
+    width = max(part.mz.shape[1] for part in parts)
+    padded = [
+        replace(
+            part,
+            mz=np.pad(part.mz, ((0, 0), (0, width - part.mz.shape[1])), constant_values=np.inf),
+            intensity=np.pad(part.intensity, ((0, 0), (0, width - part.intensity.shape[1]))),
+        )
+        for part in parts
+    ]
+    return PeakBatch(*(np.concatenate([getattr(part, each.name) for part in padded]) for each in fields(PeakBatch)))

@@ -70,6 +70,36 @@ class NoiseSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UniformNoise:
+    """Noise without structure: every ion is lost with the same probability, and foreign peaks lie anywhere."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    noise_peaks: int
+    peak_dropout: float
+    peak_error_ppm: float
+    intensity_sigma: float
+
+    def settings(self) -> NoiseSettings:
+        """The same as noise settings of which all structure is switched off."""
+        return NoiseSettings(
+            noise_peaks=self.noise_peaks,
+            peak_dropout=self.peak_dropout,
+            peak_error_ppm=self.peak_error_ppm,
+            intensity_sigma=self.intensity_sigma,
+            faint_peak_dropout=0.0,
+            spectrum_error_ppm=0.0,
+            isotopes=False,
+            neutral_loss_probability=0.0,
+            a_ion_probability=0.0,
+            immonium_probability=0.0,
+            internal_fragments=0,
+            triply_charged_probability=0.0,
+            precursor_probability=0.0,
+            coisolation_probability=0.0,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class PreprocessingSettings:
     """What is done to every spectrum of every source before the network sees it."""
 

@@ -58,10 +58,16 @@ class Annotation:
     intensity: NDArray[np.float32]
 
 
-def annotate(peaks: PeakBatch, tokens: NDArray[np.int64]) -> Annotation:
-    """Find the intensity of each b, y, b++ and y++ ion among the stored peaks."""
+def annotate(peaks: PeakBatch, tokens: NDArray[np.int64], gap_mass: NDArray[np.float64] | None = None) -> Annotation:
+    """Find the intensity of each b, y, b++ and y++ ion among the stored peaks.
+
+    Parameters
+    ----------
+    tokens : (batch, slots), padded with 0.
+    gap_mass : (batch, slots), Da, of the ``GAP`` tokens.
+    """
     tokens = np.asarray(tokens, np.int64)
-    prefix = VOCABULARY.masses[tokens].cumsum(1)
+    prefix = (VOCABULARY.masses[tokens] + (0.0 if gap_mass is None else gap_mass)).cumsum(1)
     length = (tokens > STOP).sum(1)
     mass = neutral_mass(peaks.precursor_mz, peaks.charge)[:, None]
     mz = np.stack([fragment_mz(prefix, mass, series) for series in ION_SERIES], 1)

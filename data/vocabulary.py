@@ -34,8 +34,19 @@ The last is 25.979265 Da, the sum of Unimod's compositions. The literal 25.98026
 configuration and others) is a slip of 0.001 Da and is read as this token.
 """
 
+GAP = STOP + 1 + len(TOKEN_TEXTS)
+"""A residue or stretch of unknown mass; behind the residues, so that its place does not move theirs."""
+
+GAP_TEXT = "[GAP]"
+
+MAX_GAP_MASS = 500.0
+"""Da; the network's delta-mass head ends there."""
+
 _SAME_COMPOSITION = {28: 385}
 """Accession → the terminal one of the vocabulary that is the same atoms: pyro-glutamate from Q is a loss of ammonia."""
+
+_TOKEN = re.compile(r"(?:\[UNIMOD:\d+\])+-|[A-WYZ](?:\[UNIMOD:\d+\])*|X\[\+[\d.]+\]")
+_GAP = re.compile(r"X\[\+([\d.]+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +75,17 @@ class Vocabulary:
     Attributes
     ----------
     tokens : the token of each id.
-    masses : (tokens,) float64, Da, 0 for ``PAD`` and ``STOP``.
+    masses : (tokens,) float64, Da, 0 for ``PAD`` and ``STOP``; 0 for ``GAP``, too, whose mass is the network's to say.
     is_terminal : (tokens,) bool.
+
+    Parameters
+    ----------
+    offered : texts of further tokens, ``S[UNIMOD:34]``: modifications that a network has not met in training.
     """
 
-    def __init__(self, texts: Sequence[str] = TOKEN_TEXTS) -> None:
-        self.tokens = (Token("<pad>", 0.0), Token("<stop>", 0.0), *map(_token, texts))
+    def __init__(self, offered: Sequence[str] = ()) -> None:
+        known = (*map(_token, TOKEN_TEXTS), Token(GAP_TEXT, 0.0))
+        self.tokens = (Token("<pad>", 0.0), Token("<stop>", 0.0), *known, *map(_token, offered))
         self.masses: NDArray[np.float64] = np.array([token.mass for token in self.tokens])
         self.is_terminal: NDArray[np.bool_] = np.array([token.is_terminal for token in self.tokens])
         self._residue_ids: dict[tuple[str, int | None], int] = {}
@@ -108,14 +124,41 @@ class Vocabulary:
             raise self._no_token(peptidoform) from None
         return ids
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """ProForma of the tokens before the first ``STOP`` or ``PAD``."""
+    def decode(self, ids: Iterable[int], gap_masses: Sequence[float] = ()) -> str:
+        """ProForma of the tokens before the first ``STOP`` or ``PAD``.
+
+        Parameters
+        ----------
+        gap_masses : (slots,), Da, of the gaps: a gap of known mass is ``X[+367.0537]`` (ProForma 2.0, section 4.2.5).
+        """
         texts = []
-        for number in ids:
+        for slot, number in enumerate(ids):
             if number <= STOP:
                 break
-            texts.append(self.tokens[number].text)
+            texts.append(f"X[{gap_masses[slot]:+.4f}]" if number == GAP else self.tokens[number].text)
         return "".join(texts)
+
+    def read(self, text: str) -> tuple[list[int], NDArray[np.float64]]:
+        """Token ids and masses in Da of a predicted peptide, which may hold gaps and offered modifications.
+
+        What the vocabulary has no token for is a ``GAP`` of its mass. The empty text is the empty peptide.
+
+        Raises
+        ------
+        InputError : not a peptide.
+        """
+        if not text:
+            return [], np.empty(0)
+        try:
+            ids = self.encode(text)
+            return ids, self.masses[ids]
+        except InputError:
+            parts = _TOKEN.findall(text)
+            if "".join(parts) != text:
+                raise
+        tokens = [Token(GAP_TEXT, float(gap[1])) if (gap := _GAP.match(part)) else _token(part) for part in parts]
+        numbers = {token.text: number for number, token in enumerate(self.tokens)}
+        return [numbers.get(token.text, GAP) for token in tokens], np.array([token.mass for token in tokens])
 
     def token_masses(self, ids: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float64]:
         """Mass in Da of each token, in the shape of ``ids``."""

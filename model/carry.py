@@ -1,4 +1,4 @@
-"""The carry: a training batch whose rows have different ages, each replaced when solved or too old.
+"""The carry: a training batch whose rows have different ages, each replaced when finished or too old.
 
 After TRM's training loop (Jolicoeur-Martineau 2025): a row keeps its answer and latent state between updates, so a
 few steps with gradient an update are enough to train many steps of recursion.
@@ -6,21 +6,19 @@ few steps with gradient an update are enough to train many steps of recursion.
 
 from dataclasses import dataclass, fields
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
-from data.batches import LengthBalancedSampler, SpectrumSet
-from data.peaks import PeakBatch
-from data.settings import NoiseSettings, PreprocessingSettings
-from data.vocabulary import PAD, STOP
+from data.vocabulary import PAD
 from model.evidence import SpectrumIndex
-from model.recursion import Network, Spectra, State
-from model.settings import StageSettings, TrainingSettings
+from model.recursion import Network, State
+from model.rows import Rows
+from model.settings import StageSettings
+from model.spectra import Spectra, to_spectra
 
 GUIDE_LOGIT = 6.0
-"""Logit of the correct token in the prefix that a guided row starts from: about 93% of 30 tokens."""
+"""Logit of the tokens of a first answer: about 93% of 30 tokens."""
 
 
 @dataclass
@@ -29,28 +27,26 @@ class Carry:
 
     Attributes
     ----------
-    spectra, index : of the rows; ``index`` is None for a network without evidence.
+    spectra, index : of the rows.
     target : (batch, slots) int64: tokens, one stop, padding.
+    gap_mass : (batch, slots) float64, Da, of the gaps among the targets.
     state : the recursion's memory of each row.
     finished : (batch,) bool: rows to replace before the next update.
     """
 
     spectra: Spectra
-    index: SpectrumIndex | None
+    index: SpectrumIndex
     target: Tensor
+    gap_mass: Tensor
     state: State
     finished: Tensor
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it by name, for a checkpoint."""
+        parts: dict[str, Spectra | SpectrumIndex | State]
         parts = {"spectra": self.spectra, "index": self.index, "state": self.state}
-        named = {
-            f"{part}.{f.name}": getattr(value, f.name)
-            for part, value in parts.items()
-            if value is not None
-            for f in fields(value)
-        }
-        return named | {"target": self.target, "finished": self.finished}
+        named = {f"{part}.{f.name}": getattr(value, f.name) for part, value in parts.items() for f in fields(value)}
+        return named | {"target": self.target, "gap_mass": self.gap_mass, "finished": self.finished}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "Carry":
@@ -59,88 +55,48 @@ class Carry:
         def part(name: str) -> dict[str, Tensor]:
             return {key.partition(".")[2]: value for key, value in tensors.items() if key.startswith(f"{name}.")}
 
-        index = part("index")
         return cls(
             Spectra(**part("spectra")),
-            SpectrumIndex(**index) if index else None,
+            SpectrumIndex(**part("index")),
             tensors["target"],
+            tensors["gap_mass"],
             State(**part("state")),
             tensors["finished"],
         )
 
+    def select(self, rows: Tensor) -> "Carry":
+        """Some of the rows."""
+        return Carry.from_tensors({name: tensor[rows] for name, tensor in self.tensors().items()})
 
-class RowSource:
-    """Makes rows for the carry: a spectrum with fresh noise, and the state it starts from."""
-
-    def __init__(
-        self,
-        spectra: SpectrumSet,
-        network: Network,
-        training: TrainingSettings,
-        noise: NoiseSettings,
-        preprocessing: PreprocessingSettings,
-    ) -> None:
-        self.spectra, self.network, self.training = spectra, network, training
-        self.noise, self.preprocessing = noise, preprocessing
-        self.sampler = LengthBalancedSampler(spectra.lengths)
-        self.slots = min(network.settings.slots, spectra.tokens.shape[1] + 1)
-
-    def rows(self, count: int, stage: StageSettings, rng: np.random.Generator, device: str) -> Carry:
-        """``count`` new rows for a stage of the curriculum."""
-        low, high = stage.noise_level
-        level = np.where(rng.random(count) < stage.clean_share, 0.0, rng.uniform(low, high, count))
-        rows = self.sampler.draw(count, rng)
-        peaks, tokens = self.spectra.draw(rows, level, self.noise, self.preprocessing, rng)
-        spectra = to_spectra(peaks, self.preprocessing.max_peaks, device)
-        target = torch.full((count, self.slots), PAD, dtype=torch.int64)
-        target[:, : tokens.shape[1]] = torch.from_numpy(tokens)
-        target = target.to(device)
-        return Carry(
-            spectra,
-            self.network.index(spectra),
-            target,
-            self._first_state(target, rng),
-            torch.zeros(count, dtype=torch.bool, device=device),
-        )
-
-    def replace(self, carry: Carry, stage: StageSettings, rng: np.random.Generator) -> None:
-        """Put new rows in the place of the finished ones."""
-        places = carry.finished.nonzero()[:, 0]
-        if len(places) == 0:
-            return
-        new = self.rows(len(places), stage, rng, str(carry.target.device)).tensors()
-        for name, tensor in carry.tensors().items():
-            tensor[places] = new[name]
-
-    def _first_state(self, target: Tensor, rng: np.random.Generator) -> State:
-        """The empty answer, or for guided rows a correct prefix of random length, as old as it takes to find it.
-
-        So the network learns to extend a correct prefix of any length before it can make one of its own.
-        """
-        count = len(target)
-        state = self.network.start(count, self.slots)
-        length = (target > STOP).sum(1)
-        guided = torch.from_numpy(rng.random(count) < self.training.guided_share).to(target.device)
-        share = torch.from_numpy(rng.random(count)).to(target.device)
-        known = ((length + 1) * share).long() * guided
-        here = torch.arange(self.slots, device=target.device) < known[:, None]
-        answer = torch.nn.functional.one_hot(target, state.answer.shape[-1]) * here[..., None] * GUIDE_LOGIT
-        youngest = self.training.max_age - self.training.steps_per_update
-        return State(answer.float(), state.latent.clone(), known.clamp(max=youngest))
+    def put(self, places: Tensor, other: "Carry") -> None:
+        """Let the rows at these places be the other's."""
+        new = other.tensors()
+        for name, tensor in self.tensors().items():
+            tensor[places] = new[name].to(tensor.dtype)
 
 
-def to_spectra(peaks: PeakBatch, columns: int, device: str) -> Spectra:
-    """Preprocessed peaks as tensors, padded or cut to so many columns."""
+def begin(rows: Rows, network: Network, stage: StageSettings, peak_columns: int, device: str) -> Carry:
+    """New rows with the states that they start from.
 
-    def fit(values: NDArray[np.float64] | NDArray[np.float32], padding: float) -> Tensor:
-        fitted = np.full((len(values), columns), padding, values.dtype)
-        width = min(columns, values.shape[1])
-        fitted[:, :width] = values[:, :width]
-        return torch.from_numpy(fitted).to(device)
-
-    return Spectra(
-        fit(peaks.mz, np.inf),
-        fit(peaks.intensity, 0.0),
-        torch.from_numpy(np.asarray(peaks.precursor_mz, np.float64)).to(device),
-        torch.from_numpy(np.asarray(peaks.charge, np.int64)).to(device),
+    Parameters
+    ----------
+    peak_columns : of the peaks, the same for all rows of a training.
+    """
+    spectra = to_spectra(rows.peaks, peak_columns, device)
+    first = torch.from_numpy(rows.first).to(device)
+    state = network.start(len(first), first.shape[1])
+    known = (first != PAD)[..., None]
+    answer = functional.one_hot(first, state.answer.shape[-1]) * known * GUIDE_LOGIT
+    return Carry(
+        spectra=spectra,
+        index=network.index(spectra, doubly_charged=stage.doubly_charged),
+        target=torch.from_numpy(rows.target).to(device),
+        gap_mass=torch.from_numpy(rows.gap_mass).to(device),
+        state=State(
+            answer.float(),
+            state.latent.detach().clone(),
+            torch.from_numpy(rows.age).to(device),
+            torch.from_numpy(rows.gap_mass).to(device).float() * known[..., 0],
+        ),
+        finished=torch.zeros(len(first), dtype=torch.bool, device=device),
     )

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from data.atomic import make_folder, write_atomically
 from data.errors import CorruptedDataError, InputError
 from data.settings import PreprocessingSettings
-from data.vocabulary import VOCABULARY
+from data.vocabulary import STOP, VOCABULARY
 from model.recursion import Network
 from model.settings import NetworkSettings
+from model.tensor_file import read_tensors, write_tensors
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 
@@ -40,6 +40,7 @@ def save_network(
         "network": asdict(network.settings),
         "preprocessing": asdict(preprocessing),
         "tokens": [token.text for token in network.vocabulary.tokens],
+        "trained_tokens": [network.vocabulary.tokens[int(number)].text for number in network.candidates],
         "training": training,
     }
     make_folder(folder)
@@ -64,7 +65,9 @@ def load_network(folder: Path, device: str = "cpu") -> tuple[Network, Preprocess
         if config["format_version"] != FORMAT_VERSION or config["tokens"] != [t.text for t in VOCABULARY.tokens]:
             raise InputError("the model was made for another version of peptrm", path=folder, remedy="Train it again")
         network = Network(NetworkSettings(**config["network"]), VOCABULARY)
-        network.load_state_dict(load_file(folder / WEIGHTS_FILE))
+        trained = set(config["trained_tokens"])
+        network.allow(n for n, token in enumerate(VOCABULARY.tokens) if n > STOP and token.text in trained)
+        network.load_state_dict(read_tensors(folder / WEIGHTS_FILE))
         preprocessing = PreprocessingSettings(**config["preprocessing"])
     except InputError:
         raise
@@ -73,11 +76,6 @@ def load_network(folder: Path, device: str = "cpu") -> tuple[Network, Preprocess
             f"the model cannot be read ({type(error).__name__}: {error})", path=folder, remedy="Train it again"
         ) from error
     return network.to(device).eval(), preprocessing
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write a safetensors file; cloned, because two names may share one memory."""
-    write_atomically(path, save({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}))
 
 
 def autocast(device: str, precision: str) -> torch.autocast:

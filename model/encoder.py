@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from data.chemistry import neutral_mass
+from model.conditions import Conditions
 from model.layers import EncoderLayer, MassSinusoids
 from model.settings import NetworkSettings
+from model.spectra import Spectra
 
 
 @dataclass
@@ -25,7 +27,7 @@ class EncodedSpectra:
 
 
 class SpectrumEncoder(nn.Module):
-    """m/z sinusoids and intensity of each peak, mass and charge of the precursor, mixed by self-attention."""
+    """m/z sinusoids and intensity of each peak, mass and conditions of the precursor, mixed by self-attention."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -34,23 +36,19 @@ class SpectrumEncoder(nn.Module):
         self.peak = nn.Linear(width, width)
         self.intensity = nn.Linear(1, width, bias=False)
         self.precursor = nn.Linear(width, width)
-        self.charge = nn.Embedding(settings.max_charge + 1, width)
+        self.conditions = Conditions(settings)
         self.layers = nn.ModuleList(EncoderLayer(width, settings.heads) for _ in range(settings.encoder_layers))
         self.norm = nn.RMSNorm(width)
 
-    def forward(self, mz: Tensor, intensity: Tensor, precursor_mz: Tensor, charge: Tensor) -> EncodedSpectra:
-        """Encode spectra.
-
-        Parameters
-        ----------
-        mz : (batch, peaks) float64, Th, padded with +inf.
-        intensity : (batch, peaks) float32.
-        precursor_mz : (batch,) float64, Th.
-        charge : (batch,) int64.
-        """
-        present = mz.isfinite()
-        peaks = self.peak(self.sinusoids(mz.masked_fill(~present, 0.0))) + self.intensity(intensity[..., None])
-        precursor = self.precursor(self.sinusoids(neutral_mass(precursor_mz, charge))) + self.charge(charge)
+    def forward(self, spectra: Spectra) -> EncodedSpectra:
+        """Encode a batch of spectra."""
+        present = spectra.mz.isfinite()
+        peaks = self.peak(self.sinusoids(spectra.mz.masked_fill(~present, 0.0)))
+        peaks = peaks + self.intensity(spectra.intensity[..., None])
+        precursor = self.precursor(self.sinusoids(neutral_mass(spectra.precursor_mz, spectra.charge)))
+        precursor = precursor + self.conditions(
+            spectra.intensity, spectra.charge, spectra.instrument, spectra.collision_energy, spectra.noise_level
+        )
         x = torch.cat([precursor[:, None], peaks], 1)
         mask = torch.cat([torch.ones_like(present[:, :1]), present], 1)
         for layer in self.layers:

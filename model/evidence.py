@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from data.chemistry import ION_SERIES, WATER, fragment_mz, neutral_mass
-from data.vocabulary import PAD, STOP, Vocabulary
+from data.vocabulary import GAP, STOP, Vocabulary
+from model.hypothesis import Hypothesis
 from model.settings import NetworkSettings
 
 SERIES_FEATURES = len(ION_SERIES)
@@ -15,13 +16,23 @@ SERIES_FEATURES = len(ION_SERIES)
 AHEAD_FEATURE = 2 * SERIES_FEATURES
 """Position of the look-ahead among a candidate's features, behind intensities and mass errors."""
 
-CANDIDATE_FEATURES = AHEAD_FEATURE + 5
-"""Per slot and candidate: intensity and mass error per ion series, look-ahead, closure, and the prefix's support."""
+CLOSURE_FEATURE = AHEAD_FEATURE + 1
+
+LEFT_FEATURES = CLOSURE_FEATURE + 4
+"""Anchored from the left: intensity and mass error per ion series, look-ahead, closure, and the prefix's support."""
+
+RIGHT_FEATURES = 2 * SERIES_FEATURES + 1
+"""Anchored from the right: intensity and mass error per ion series, and whether both anchors meet."""
 
 SLOT_FEATURES = 6
 """Per slot: support of the prefix (3), closure, little mass left, too much mass used."""
 
 _SINGLY_CHARGED = tuple(series for series in ION_SERIES if series.charge == 1)
+
+
+def candidate_features(settings: NetworkSettings) -> int:
+    """How many features a candidate has."""
+    return LEFT_FEATURES + (RIGHT_FEATURES if settings.right_anchor else 0)
 
 
 @dataclass
@@ -33,15 +44,16 @@ class SpectrumIndex:
     mz : (batch, peaks) float32, Th, ascending, padded with +inf.
     intensity : (batch, peaks) float32, base peak = 1, padded with 0.
     peptide_mass : (batch,) float64, Da, neutral, water included.
-    charge : (batch,) int64.
-    ahead_mass : (batch, nodes) float32, Da, ascending: prefix masses that lie one residue before an observed cleavage.
+    fragment_charge : (batch,) int64, the highest charge of a fragment that is looked up.
+    ahead_mass : (batch, nodes) float32, Da, ascending: prefix masses that lie one residue before an observed cleavage;
+        no nodes for a network without evidence.
     ahead_intensity : (batch, nodes) float32: intensity of the peak that shows that cleavage.
     """
 
     mz: Tensor
     intensity: Tensor
     peptide_mass: Tensor
-    charge: Tensor
+    fragment_charge: Tensor
     ahead_mass: Tensor
     ahead_intensity: Tensor
 
@@ -56,23 +68,22 @@ class Evidence:
 
     Attributes
     ----------
-    candidate : (batch, slots, residues, CANDIDATE_FEATURES) float32; the residues are the tokens after ``STOP``.
+    candidate : (batch, slots, candidates, features) float32; the features are those of ``candidate_features``.
     slot : (batch, slots, SLOT_FEATURES) float32.
-    prefix_mass : (batch, slots) float64, Da: mass of the hypothesis before each slot.
     remaining_mass : (batch, slots) float64, Da: residue mass of the peptide not yet used before each slot.
     """
 
     candidate: Tensor
     slot: Tensor
-    prefix_mass: Tensor
     remaining_mass: Tensor
 
 
 class MassEvidence(torch.nn.Module):
     """Looks up, for every slot and candidate, the ions of the cleavage that this candidate would make.
 
-    The hypothesis is the arg max of the current answer up to its first stop. Slot i starts at the sum of the masses
-    before it, P_i; candidate a would cleave at P_i + m_a.
+    Anchored from the left, slot i starts at the sum of the masses before it, P_i: candidate a would cleave at
+    P_i + m_a. Anchored from the right, it ends where the slots behind it begin, at M − S_i: candidate a would cleave
+    before itself, at M − S_i − m_a; that needs a hypothesis with an end.
     """
 
     masses: Tensor
@@ -85,7 +96,9 @@ class MassEvidence(torch.nn.Module):
         self.register_buffer("is_terminal", torch.as_tensor(vocabulary.is_terminal), persistent=False)
 
     @torch.no_grad()
-    def index(self, mz: Tensor, intensity: Tensor, precursor_mz: Tensor, charge: Tensor) -> SpectrumIndex:
+    def index(
+        self, mz: Tensor, intensity: Tensor, precursor_mz: Tensor, charge: Tensor, *, doubly_charged: bool = True
+    ) -> SpectrumIndex:
         """Prepare a batch of spectra for the look-ups.
 
         Parameters
@@ -94,25 +107,32 @@ class MassEvidence(torch.nn.Module):
         intensity : (batch, peaks) float32.
         precursor_mz : (batch,) float64, Th.
         charge : (batch,) int64.
+        doubly_charged : whether doubly charged fragments are looked up, where the precursor has two charges or more.
         """
         peptide_mass = neutral_mass(precursor_mz, charge)
-        residues = self.masses[STOP + 1 :][~self.is_terminal[STOP + 1 :]].unique()
+        nodes, heights = self._ahead_nodes(mz, intensity, peptide_mass)
+        return SpectrumIndex(
+            mz=mz.float().contiguous(),
+            intensity=intensity,
+            peptide_mass=peptide_mass,
+            fragment_charge=charge.clamp(max=2 if doubly_charged else 1),
+            ahead_mass=nodes,
+            ahead_intensity=heights,
+        )
+
+    def _ahead_nodes(self, mz: Tensor, intensity: Tensor, peptide_mass: Tensor) -> tuple[Tensor, Tensor]:
+        """Prefix masses one residue before each observed cleavage, ascending, and the intensity that shows it."""
+        if not self.settings.evidence:
+            return intensity[:, :0], intensity[:, :0]
+        residues = self.masses[STOP + 1 : GAP][~self.is_terminal[STOP + 1 : GAP]].unique()
         cleavages = torch.cat(
             [_prefix_mass(mz, peptide_mass[:, None], series.terminus) for series in _SINGLY_CHARGED], 1
         )
         nodes = (cleavages[..., None] - residues).flatten(1).float()
         heights = intensity.repeat(1, len(_SINGLY_CHARGED)).repeat_interleave(len(residues), 1)
         usable = nodes.isfinite() & (nodes > -1)
-        nodes = nodes.masked_fill(~usable, torch.inf)
-        nodes, order = nodes.sort(dim=1, stable=True)
-        return SpectrumIndex(
-            mz=mz.float().contiguous(),
-            intensity=intensity,
-            peptide_mass=peptide_mass,
-            charge=charge,
-            ahead_mass=nodes,
-            ahead_intensity=self._share_with_neighbours(nodes, (heights * usable).gather(1, order)),
-        )
+        nodes, order = nodes.masked_fill(~usable, torch.inf).sort(dim=1, stable=True)
+        return nodes, self._share_with_neighbours(nodes, (heights * usable).gather(1, order))
 
     def _share_with_neighbours(self, nodes: Tensor, heights: Tensor) -> Tensor:
         """The stronger height of nodes that coincide, as those of a b ion and its y ion do; (batch, nodes)."""
@@ -123,46 +143,44 @@ class MassEvidence(torch.nn.Module):
         return shared
 
     @torch.no_grad()
-    def forward(self, index: SpectrumIndex, answer: Tensor) -> Evidence:
+    def forward(self, index: SpectrumIndex, hypothesis: Hypothesis, candidates: Tensor) -> Evidence:
         """Evidence for the current answer.
 
         Parameters
         ----------
         index : of ``batch`` spectra.
-        answer : (batch, slots, tokens), logits of the current answer.
+        hypothesis : of the same spectra.
+        candidates : (candidates,) int64, the tokens to look up.
         """
-        prefix = self._prefix(answer)
         residue_mass = (index.peptide_mass - WATER)[:, None]
-        remaining = residue_mass - prefix
+        remaining = residue_mass - hypothesis.prefix_mass
         closure_da = residue_mass * (self.settings.closure_tolerance_ppm * 1e-6)
-        cleavage = prefix[..., None] + self.masses[STOP + 1 :]
-        intensity, error = self._ions(index, cleavage)
-        support = self._support(index, prefix)
-        closes = ((cleavage - residue_mass[..., None]).abs() < closure_da[..., None]).float()
-        features = torch.cat(
-            [
-                intensity,
-                error,
-                self._ahead(index, cleavage)[..., None],
-                closes[..., None],
-                support[:, :, None, :].expand(-1, -1, cleavage.shape[2], -1),
-            ],
-            -1,
-        )
+        mass = self.masses[candidates] + (candidates == GAP) * hypothesis.gap_mass[..., None]
+        support = self._support(index, hypothesis.prefix_mass)
+        parts = [*self._from_left(index, hypothesis.prefix_mass[..., None] + mass, closure_da)]
+        parts.append(support[:, :, None, :].expand(-1, -1, len(candidates), -1))
+        if self.settings.right_anchor:
+            parts += self._from_right(index, hypothesis, mass, closure_da)
         slot = torch.stack([remaining.abs() < closure_da, remaining < 50.0, remaining < -closure_da], -1).float()
-        return Evidence(
-            candidate=features,
-            slot=torch.cat([support, slot], -1),
-            prefix_mass=prefix,
-            remaining_mass=remaining,
-        )
+        return Evidence(torch.cat(parts, -1), torch.cat([support, slot], -1), remaining)
 
-    def _prefix(self, answer: Tensor) -> Tensor:
-        """Mass before each slot (batch, slots) float64; nothing is added after the first stop."""
-        tokens = answer.argmax(-1)
-        ended = ((tokens == PAD) | (tokens == STOP)).cumsum(1) > 0
-        mass = self.masses[tokens.masked_fill(ended, PAD)]
-        return mass.cumsum(1) - mass
+    def _from_left(self, index: SpectrumIndex, cleavage: Tensor, closure_da: Tensor) -> list[Tensor]:
+        """Ions of the cleavages behind the candidates, what lies one residue further, and closure on the precursor."""
+        residue_mass = (index.peptide_mass - WATER)[:, None, None]
+        intensity, error = self._ions(index, cleavage)
+        closes = ((cleavage - residue_mass).abs() < closure_da[..., None]).float()
+        return [intensity, error, self._ahead(index, cleavage)[..., None], closes[..., None]]
+
+    def _from_right(
+        self, index: SpectrumIndex, hypothesis: Hypothesis, mass: Tensor, closure_da: Tensor
+    ) -> list[Tensor]:
+        """Ions of the cleavages before the candidates, and whether candidate and prefix meet there."""
+        residue_mass = (index.peptide_mass - WATER)[:, None, None]
+        cleavage = residue_mass - hypothesis.suffix_mass[..., None] - mass
+        meets = (cleavage - hypothesis.prefix_mass[..., None]).abs() < closure_da[..., None]
+        intensity, error = self._ions(index, cleavage)
+        anchored = hypothesis.has_suffix[..., None, None]
+        return [part * anchored for part in (intensity, error, meets[..., None].float())]
 
     def _ions(self, index: SpectrumIndex, cleavage: Tensor) -> tuple[Tensor, Tensor]:
         """Intensity and closeness (1 exact, 0 at the tolerance) per ion series; both (batch, ..., series)."""
@@ -170,15 +188,19 @@ class MassEvidence(torch.nn.Module):
         found = []
         for series in ION_SERIES:
             query = fragment_mz(cleavage, peptide_mass, series).float().flatten(1)
-            tolerance_da = (query * (self.settings.fragment_tolerance_ppm * 1e-6)).clamp(
-                min=self.settings.fragment_tolerance_min_da
-            )
+            tolerance_da = self._tolerance_da(query)
             intensity, distance = strongest_within(index.mz, index.intensity, query, tolerance_da)
-            possible = (index.charge >= series.charge)[:, None]
-            intensity = intensity * possible
+            intensity = intensity * (index.fragment_charge >= series.charge)[:, None]
             closeness = (1 - distance / tolerance_da) * (intensity > 0)
             found.append((intensity.view(cleavage.shape), closeness.view(cleavage.shape)))
         return torch.stack([i for i, _ in found], -1), torch.stack([c for _, c in found], -1)
+
+    def _tolerance_da(self, mz: Tensor) -> Tensor:
+        """How far from each m/z a peak may lie; never below the least tolerance."""
+        tolerance = self.settings.fragment_tolerance
+        if self.settings.fragment_tolerance_unit == "Da":
+            return torch.full_like(mz, max(tolerance, self.settings.fragment_tolerance_min_da))
+        return (mz * (tolerance * 1e-6)).clamp(min=self.settings.fragment_tolerance_min_da)
 
     def _ahead(self, index: SpectrumIndex, cleavage: Tensor) -> Tensor:
         """Strongest peak that one more residue would explain; shape of ``cleavage``."""

@@ -106,14 +106,14 @@ class EncoderLayer(nn.Module):
 
 
 class CoreLayer(nn.Module):
-    """Self-attention among slots, attention to the spectrum, feed-forward; the step embedding enters each layer."""
+    """Self-attention among slots, attention to the spectrum, feed-forward; the step embedding may enter here."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, *, takes_step: bool = True) -> None:
         super().__init__()
         self.self_attention, self.spectrum_attention = Attention(width, heads), Attention(width, heads)
         self.feed_forward = FeedForward(width)
         self.self_norm, self.spectrum_norm, self.feed_forward_norm = (nn.RMSNorm(width) for _ in range(3))
-        self.step = nn.Linear(width, width, bias=False)
+        self.step = nn.Linear(width, width, bias=False) if takes_step else None
 
     def spectrum_keys_values(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of the encoded spectrum (batch, peaks, width), made once for all steps."""
@@ -121,7 +121,8 @@ class CoreLayer(nn.Module):
 
     def forward(self, x: Tensor, step: Tensor, spectrum: tuple[Tensor, Tensor], spectrum_mask: Tensor) -> Tensor:
         """x (batch, slots, width), step (batch, 1, width), keys and values of the spectrum, mask (batch, peaks)."""
-        x = x + self.step(step)
+        if self.step is not None:
+            x = x + self.step(step)
         normed = self.self_norm(x)
         x = x + self.self_attention(normed, self.self_attention.keys_values(normed))
         x = x + self.spectrum_attention(self.spectrum_norm(x), spectrum, spectrum_mask)

@@ -80,9 +80,7 @@ def count(predictions: Sequence[Prediction]) -> Counts:
     rows = []
     for prediction in predictions:
         true = VOCABULARY.token_masses(VOCABULARY.encode(prediction.reference or ""))
-        predicted = (
-            VOCABULARY.token_masses(VOCABULARY.encode(prediction.peptidoform)) if prediction.peptidoform else true[:0]
-        )
+        _, predicted = VOCABULARY.read(prediction.peptidoform)
         right = matching_residues(predicted, true)
         rows.append((right.sum(), len(predicted), len(true), len(predicted) == len(true) and right.all()))
     table = np.array(rows, np.int64).reshape(-1, 4)
@@ -145,7 +143,7 @@ def token_accuracy_by_step(predictions: Sequence[Prediction]) -> list[float]:
         for step in range(steps):
             if step < len(prediction.peptidoform_by_step):
                 text = prediction.peptidoform_by_step[step]
-                answer = [*(VOCABULARY.encode(text) if text else []), STOP]
+                answer = [*VOCABULARY.read(text)[0], STOP]
                 matches = sum(a == b for a, b in zip(answer, true, strict=False))
             right[step] += matches
     return [float(value / wanted) for value in right]
@@ -171,9 +169,9 @@ def residue_confusion(predictions: Sequence[Prediction]) -> tuple[list[str], NDA
     counts = np.zeros((len(VOCABULARY), len(VOCABULARY)), np.int64)
     for prediction in annotated(predictions):
         true = VOCABULARY.encode(prediction.reference or "")
-        read = VOCABULARY.encode(prediction.peptidoform) if prediction.peptidoform else []
+        read, read_masses = VOCABULARY.read(prediction.peptidoform)
         starts_true = np.cumsum(VOCABULARY.token_masses(true)) - VOCABULARY.token_masses(true)
-        starts_read = np.cumsum(VOCABULARY.token_masses(read)) - VOCABULARY.token_masses(read)
+        starts_read = np.cumsum(read_masses) - read_masses
         near = np.abs(starts_true[:, None] - starts_read[None]) < RESIDUE_TOLERANCE_DA
         for row, column in zip(*near.nonzero(), strict=True):
             counts[true[row], read[column]] += 1

@@ -5,49 +5,36 @@ Per supervision step: look up the evidence of the current answer, n latent steps
 (deep supervision; Jolicoeur-Martineau 2025, "Less is More: Recursive Reasoning with Tiny Networks").
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.vocabulary import PAD, STOP, Vocabulary
+from data.vocabulary import GAP, STOP, Vocabulary
 from model.encoder import SpectrumEncoder
 from model.evidence import (
     AHEAD_FEATURE,
-    CANDIDATE_FEATURES,
     SERIES_FEATURES,
     SLOT_FEATURES,
     Evidence,
     MassEvidence,
     SpectrumIndex,
+    candidate_features,
 )
+from model.heads import ConfidenceHead, GapHead, HaltingHead
+from model.hypothesis import Hypothesis, read_hypothesis
 from model.layers import CoreLayer, MassSinusoids
+from model.residual import ResidualEncoder, residual_spectrum
 from model.settings import NetworkSettings
+from model.spectra import Spectra
 
 FORBIDDEN_LOGIT = -30.0
-"""Of an N-terminal modification behind the first slot, and of padding."""
+"""Of a token that may not stand in a slot: never trained, padding, or a terminal modification behind the first slot."""
 
 _TOKEN_WIDTH = 16
 _STEP_EMBEDDINGS = 32
-
-
-@dataclass
-class Spectra:
-    """A batch of preprocessed spectra.
-
-    Attributes
-    ----------
-    mz : (batch, peaks) float64, Th, ascending, padded with +inf.
-    intensity : (batch, peaks) float32, base peak = 1, padded with 0.
-    precursor_mz : (batch,) float64, Th.
-    charge : (batch,) int64.
-    """
-
-    mz: Tensor
-    intensity: Tensor
-    precursor_mz: Tensor
-    charge: Tensor
 
 
 @dataclass
@@ -56,12 +43,12 @@ class EncodedBatch:
 
     keys_values: list[tuple[Tensor, Tensor]]
     mask: Tensor
-    index: SpectrumIndex | None
+    index: SpectrumIndex
 
     def select(self, rows: Tensor) -> "EncodedBatch":
         """The spectra of these rows."""
-        index = None if self.index is None else self.index.select(rows)
-        return EncodedBatch([(k[rows], v[rows]) for k, v in self.keys_values], self.mask[rows], index)
+        keys_values = [(keys[rows], values[rows]) for keys, values in self.keys_values]
+        return EncodedBatch(keys_values, self.mask[rows], self.index.select(rows))
 
 
 @dataclass
@@ -73,40 +60,63 @@ class State:
     answer : (batch, slots, tokens) float32, logits.
     latent : (batch, slots, width) float32.
     step : (batch,) int64, steps done.
+    gap_mass : (batch, slots) float32, Da, that a gap in each slot would weigh.
     """
 
     answer: Tensor
     latent: Tensor
     step: Tensor
+    gap_mass: Tensor
 
     def detach(self) -> "State":
         """The same state without its history of gradients."""
-        return State(self.answer.detach(), self.latent.detach(), self.step)
+        return State(*(getattr(self, field.name).detach() for field in fields(self)))
+
+    def clone(self) -> "State":
+        """A state that shares no memory with this one."""
+        return State(*(getattr(self, field.name).clone() for field in fields(self)))
 
     def select(self, rows: Tensor) -> "State":
         """The state of these rows."""
-        return State(self.answer[rows], self.latent[rows], self.step[rows])
+        return State(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def put(self, places: Tensor, other: "State") -> None:
+        """Let the rows at these places be the other's."""
+        for field in fields(self):
+            getattr(self, field.name)[places] = getattr(other, field.name)
 
 
 class CandidateScore(nn.Module):
-    """One small network shared by all residues: scores a candidate by its evidence, its mass and the slot's state.
+    """One small network shared by all residues: scores a candidate by its evidence, its embedding and the slot's state.
 
     Shared, so that a modification unseen in training is a new mass and not a new column of a weight matrix.
     """
 
     def __init__(self, settings: NetworkSettings, residues: int) -> None:
         super().__init__()
-        width = settings.candidate_width
+        self.features, width = candidate_features(settings), settings.candidate_width
         self.token = nn.Embedding(residues, _TOKEN_WIDTH)
-        self.evidence = nn.Linear(CANDIDATE_FEATURES + _TOKEN_WIDTH, width)
+        self.evidence = nn.Linear(self.features + _TOKEN_WIDTH, width)
         self.latent = nn.Linear(settings.width, width, bias=False)
         self.hidden = nn.Linear(width, width)
         self.score = nn.Linear(width, 1)
 
-    def forward(self, evidence: Tensor, latent: Tensor) -> Tensor:
-        """evidence (batch, slots, residues, features) and latent (batch, slots, width) to (batch, slots, residues)."""
-        token = functional.linear(self.token.weight, self.evidence.weight[:, CANDIDATE_FEATURES:], self.evidence.bias)
-        seen = functional.linear(evidence, self.evidence.weight[:, :CANDIDATE_FEATURES])
+    def forward(self, evidence: Tensor, latent: Tensor, residues: Tensor) -> Tensor:
+        """Score candidates.
+
+        Parameters
+        ----------
+        evidence : (batch, slots, candidates, features).
+        latent : (batch, slots, width).
+        residues : (candidates,) int64, places of the candidates among the residues.
+
+        Returns
+        -------
+        (batch, slots, candidates).
+        """
+        weight = self.evidence.weight
+        token = functional.linear(self.token(residues), weight[:, self.features :], self.evidence.bias)
+        seen = functional.linear(evidence, weight[:, : self.features])
         hidden = functional.gelu(seen + token + self.latent(latent)[:, :, None])
         scores: Tensor = self.score(functional.gelu(self.hidden(hidden))).squeeze(-1)
         return scores
@@ -116,21 +126,28 @@ class Network(nn.Module):
     """Encoder, evidence, recursive core and heads.
 
     ``settings.evidence = False`` gives the plain Tiny Recursive Model: the same core with no view of the masses.
+
+    Attributes
+    ----------
+    candidates : (candidates,) int64, the residue tokens that the network may answer; all but ``GAP`` at first.
     """
 
     forbidden: Tensor
+    candidates: Tensor
 
     def __init__(self, settings: NetworkSettings, vocabulary: Vocabulary) -> None:
         super().__init__()
         self.settings, self.vocabulary = settings, vocabulary
-        forbidden = torch.as_tensor(vocabulary.is_terminal).expand(settings.slots, -1).clone()
-        forbidden[0] = False
-        forbidden[:, PAD] = True
-        self.register_buffer("forbidden", forbidden, persistent=False)
         width, tokens = settings.width, len(vocabulary)
         residues = tokens - STOP - 1
+        self.register_buffer("forbidden", torch.empty(0), persistent=False)
+        self.register_buffer("candidates", torch.empty(0), persistent=False)
+        self.allow(number for number in range(STOP + 1, tokens) if number != GAP or settings.gap)
         self.encoder = SpectrumEncoder(settings)
-        self.core = nn.ModuleList(CoreLayer(width, settings.heads) for _ in range(settings.core_layers))
+        every_layer = settings.step_embedding == "every layer"
+        self.core = nn.ModuleList(
+            CoreLayer(width, settings.heads, takes_step=every_layer) for _ in range(settings.core_layers)
+        )
         self.latent_norm = nn.RMSNorm(width)
         self.answer_in = nn.Linear(tokens, width, bias=False)
         self.slot = nn.Embedding(settings.slots, width)
@@ -142,23 +159,38 @@ class Network(nn.Module):
         nn.init.constant_(self.gate.bias, settings.gate_bias)
         nn.init.normal_(self.slot.weight, std=0.02)
         nn.init.normal_(self.step.weight, std=0.02)
+        self.mass_evidence = MassEvidence(settings, vocabulary)
         if settings.evidence:
-            self.mass_evidence = MassEvidence(settings, vocabulary)
             self.sinusoids = MassSinusoids(width)
             self.prefix_in, self.remaining_in = nn.Linear(width, width, bias=False), nn.Linear(width, width, bias=False)
             self.evidence_in = nn.Linear(SLOT_FEATURES + 2 * residues, width, bias=False)
             self.candidate_score = CandidateScore(settings, residues)
             self.stop_score = nn.Linear(SLOT_FEATURES, 1)
+        self.residual = ResidualEncoder(width) if settings.residual_encoder else None
+        self.gap = GapHead(width) if settings.gap else None
+        self.confidence = ConfidenceHead(width) if settings.confidence else None
+        self.halting = HaltingHead(width) if settings.halting else None
 
-    def index(self, spectra: Spectra) -> SpectrumIndex | None:
-        """What the evidence needs of the spectra, made once for all steps; None for the plain network."""
-        if not self.settings.evidence:
-            return None
-        return self.mass_evidence.index(spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge)
+    def allow(self, tokens: Iterable[int]) -> None:
+        """Let the network answer these residue tokens, the gap if it has one, and no others."""
+        allowed = {number for number in tokens if number > STOP} | ({GAP} if self.settings.gap else set())
+        slots, total = self.settings.slots, len(self.vocabulary)
+        forbidden = torch.as_tensor(self.vocabulary.is_terminal).expand(slots, -1).clone()
+        forbidden[0] = False
+        forbidden[:, [number for number in range(total) if number not in allowed | {STOP}]] = True
+        device = self.candidates.device
+        self.candidates = torch.tensor(sorted(allowed), dtype=torch.int64, device=device)
+        self.forbidden = forbidden.to(device)
+
+    def index(self, spectra: Spectra, *, doubly_charged: bool = True) -> SpectrumIndex:
+        """What look-ups need of the spectra, made once for all steps."""
+        return self.mass_evidence.index(
+            spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge, doubly_charged=doubly_charged
+        )
 
     def encode(self, spectra: Spectra, index: SpectrumIndex | None = None) -> EncodedBatch:
         """Encode spectra once for all steps; an ``index`` made before is taken over."""
-        encoded = self.encoder(spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge)
+        encoded = self.encoder(spectra)
         return EncodedBatch(
             keys_values=[layer.spectrum_keys_values(encoded.tokens) for layer in self.core_layers],
             mask=encoded.mask,
@@ -178,17 +210,29 @@ class Network(nn.Module):
             answer=torch.zeros(batch, slots, len(self.vocabulary), device=device),
             latent=self.first_latent.expand(batch, slots, -1),
             step=torch.zeros(batch, dtype=torch.int64, device=device),
+            gap_mass=torch.zeros(batch, slots, device=device),
         )
+
+    def hypothesis(self, encoded: EncodedBatch, state: State) -> Hypothesis:
+        """The state's answer read as residues and masses."""
+        return read_hypothesis(state.answer, state.gap_mass, encoded.index.peptide_mass, self.mass_evidence.masses)
 
     def forward(self, encoded: EncodedBatch, state: State) -> State:
         """One supervision step."""
         latent, answer = state.latent, state.answer
         slots = answer.shape[1]
         x = self.answer_in(answer.softmax(-1)) + self.slot.weight[:slots]
-        evidence = None if encoded.index is None else self.mass_evidence(encoded.index, answer)
-        if evidence is not None:
-            x = x + self._anchor(evidence)
         step = self.step(state.step.clamp(max=_STEP_EMBEDDINGS - 1))[:, None]
+        if self.settings.step_embedding == "input":
+            x = x + step
+        evidence = None
+        if self.settings.evidence or self.residual is not None:
+            hypothesis = self.hypothesis(encoded, state)
+            if self.settings.evidence:
+                evidence = self.mass_evidence(encoded.index, hypothesis, self.candidates)
+                x = x + self._anchor(evidence, hypothesis)
+            if self.residual is not None:
+                x = x + self.residual(residual_spectrum(encoded.index, hypothesis))[:, None]
         for _ in range(self.settings.latent_steps):
             latent = self._think(x + latent, step, encoded)
         proposal = self.head(latent)
@@ -196,7 +240,12 @@ class Network(nn.Module):
             proposal = proposal + self._score(evidence, latent)
         proposal = proposal.float().masked_fill(self.forbidden[:slots], FORBIDDEN_LOGIT)
         gate = torch.sigmoid(self.gate(latent).float())
-        return State((1 - gate) * answer + gate * proposal, latent.float(), state.step + 1)
+        return State(
+            answer=(1 - gate) * answer + gate * proposal,
+            latent=latent.float(),
+            step=state.step + 1,
+            gap_mass=state.gap_mass if self.gap is None else self.gap(latent),
+        )
 
     def _think(self, h: Tensor, step: Tensor, encoded: EncodedBatch) -> Tensor:
         """One latent step: the core's layers, normed."""
@@ -205,18 +254,22 @@ class Network(nn.Module):
         normed: Tensor = self.latent_norm(h)
         return normed
 
-    def _anchor(self, evidence: Evidence) -> Tensor:
+    def _anchor(self, evidence: Evidence, hypothesis: Hypothesis) -> Tensor:
         """Where each slot starts, how much mass is left, and what the candidates' strongest ions are."""
-        seen = torch.cat(
-            [evidence.candidate[..., :SERIES_FEATURES].amax(-1), evidence.candidate[..., AHEAD_FEATURE]], -1
-        )
-        masses: Tensor = self.prefix_in(self.sinusoids(evidence.prefix_mass))
+        strongest = evidence.candidate[..., :SERIES_FEATURES].amax(-1)
+        seen = evidence.slot.new_zeros(*evidence.slot.shape[:2], 2, len(self.vocabulary) - STOP - 1)
+        seen[:, :, 0, self.candidates - STOP - 1] = strongest
+        seen[:, :, 1, self.candidates - STOP - 1] = evidence.candidate[..., AHEAD_FEATURE]
+        masses: Tensor = self.prefix_in(self.sinusoids(hypothesis.prefix_mass))
         masses = masses + self.remaining_in(self.sinusoids(evidence.remaining_mass))
-        anchored: Tensor = masses + self.evidence_in(torch.cat([evidence.slot, seen], -1))
+        anchored: Tensor = masses + self.evidence_in(torch.cat([evidence.slot, seen.flatten(2)], -1))
         return anchored
 
     def _score(self, evidence: Evidence, latent: Tensor) -> Tensor:
-        """Scores of the residues by their evidence, of the stop token by the mass that is left; none for padding."""
-        residues = self.candidate_score(evidence.candidate, latent)
-        stop = self.stop_score(evidence.slot)
-        return torch.cat([torch.zeros_like(stop), stop, residues], -1)
+        """Scores of the candidates by their evidence, of the stop token by the mass that is left; none for padding."""
+        score = evidence.slot.new_zeros(*evidence.slot.shape[:2], len(self.vocabulary))
+        score[..., STOP : STOP + 1] = self.stop_score(evidence.slot).float()
+        score[..., self.candidates] = self.candidate_score(
+            evidence.candidate, latent, self.candidates - STOP - 1
+        ).float()
+        return score

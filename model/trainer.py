@@ -1,32 +1,42 @@
 """The trainer: staged curriculum, deep supervision by carry, moving average, validation, exact resume."""
 
-import json
 import logging
 import math
-import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import NoReturn
 
+import numpy as np
 import torch
-from safetensors.torch import load_file
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from data.atomic import make_folder, write_atomically
+from data.atomic import make_folder
 from data.batches import SpectrumSet
-from data.errors import InputError
+from data.errors import InputError, PepTRMError
 from data.seeding import derive, generator
-from data.settings import NoiseSettings, PreprocessingSettings
-from data.vocabulary import PAD, VOCABULARY
-from model.carry import Carry, RowSource
-from model.checkpoint import autocast, load_network, save_network, write_tensors
+from data.vocabulary import PAD, STOP, VOCABULARY
+from model.carry import Carry, begin
+from model.checkpoint import autocast, load_network, save_network
 from model.curriculum import learning_rate, stage_at
+from model.objective import Objective
+from model.optimization import MovingAverage, Optimizer
+from model.parallel import join_world
+from model.recipe import Recipe
+from model.records import Records, TrainingSummary
 from model.recursion import Network
-from model.settings import NetworkSettings, TrainingSettings
-from model.validation import accuracy_by_step
+from model.rows import RowSource, RowStream
+from model.settings import NetworkSettings, StageSettings
+from model.tensor_file import write_tensors
+from model.throughput import flops_of_update, peak_flops
+from model.training_state import TrainingState
+from model.validation import refinement, with_noise
 
 log = logging.getLogger(__name__)
 
@@ -35,56 +45,56 @@ MetricsSink = Callable[[int, str, dict[str, float]], None]
 _CURVE_EVERY = 10
 
 
-@dataclass
-class TrainingSummary:
-    """What a training did; written to ``training.json`` beside the weights.
+class StoppedError(PepTRMError):
+    """The training was asked to stop; its state is saved."""
 
-    Attributes
-    ----------
-    curve : update, stage, loss (mean of the last 10 updates), learning_rate.
-    validation : update, stage, token_accuracy_by_step, peptide_recall; clean spectra, the averaged weights.
-    samples : rows that had a gradient, counted once an update.
-    """
+    exit_status = 143
 
-    updates: int = 0
-    samples: int = 0
-    spectra: int = 0
-    parameters: int = 0
-    seconds: float = 0.0
-    seed: int = 0
-    curve: list[dict[str, Any]] = field(default_factory=list)
-    validation: list[dict[str, Any]] = field(default_factory=list)
+
+class DivergedError(PepTRMError):
+    """The loss is no number any more; the batch is saved."""
 
 
 def train(
     *,
-    network: NetworkSettings,
-    training: TrainingSettings,
-    noise: NoiseSettings,
-    preprocessing: PreprocessingSettings,
+    recipe: Recipe,
     training_set: SpectrumSet,
     validation_set: SpectrumSet,
     folder: Path,
-    seed: int,
+    real_set: SpectrumSet | None = None,
     start: Path | None = None,
     device: str = "cpu",
     on_metrics: MetricsSink | None = None,
 ) -> TrainingSummary:
     """Train a network and leave it in ``folder``.
 
-    An unfinished training found in ``folder/state`` is continued: on one thread the weights are those of an
-    unbroken run. With ``start`` the weights of that model are trained further.
+    An unfinished training of the same recipe found in ``folder/state`` is continued: on one thread the weights are
+    those of an unbroken run. With ``start`` the weights of that model are trained further. Under torchrun each process
+    trains its share of every batch.
+
+    Parameters
+    ----------
+    real_set : measured spectra, for stages whose synthetic share is below 1.
 
     Raises
     ------
-    InputError : a peptide needs more slots than the network has, or ``start`` has another shape.
+    InputError : a peptide needs more slots than the network has, a stage finds no spectra, or ``start`` has another
+        shape.
+    StoppedError : SIGTERM came; the state is saved, and the same call goes on from it.
+    DivergedError : the loss is no number any more; the batch lies in ``folder/diverged.safetensors``.
     """
-    torch.set_num_threads(training.threads)
-    run = _Run(network, training, noise, preprocessing, training_set, validation_set, folder, seed, start, device)
-    run.resume()
-    run.validate(on_metrics)
-    while run.summary.updates < run.total:
-        run.update(on_metrics)
+    torch.set_num_threads(recipe.training.threads)
+    run = _Run(recipe, training_set, validation_set, real_set, folder, start, device)
+    try:
+        with _asked_to_stop() as asked:
+            run.resume()
+            run.validate(on_metrics)
+            while run.summary.updates < run.total:
+                run.update(on_metrics)
+                if asked.is_set() and run.summary.updates < run.total:
+                    run.stop()
+    finally:
+        run.stream.close()
     run.finish()
     return run.summary
 
@@ -94,182 +104,272 @@ class _Run:
 
     def __init__(
         self,
-        network: NetworkSettings,
-        training: TrainingSettings,
-        noise: NoiseSettings,
-        preprocessing: PreprocessingSettings,
+        recipe: Recipe,
         training_set: SpectrumSet,
         validation_set: SpectrumSet,
+        real_set: SpectrumSet | None,
         folder: Path,
-        seed: int,
         start: Path | None,
         device: str,
     ) -> None:
-        longest = max(training_set.tokens.shape[1], validation_set.tokens.shape[1])
-        if longest > network.slots:
-            raise InputError(
-                f"a peptide needs {longest} slots and network.slots is {network.slots}", record="network.slots"
-            )
-        torch.manual_seed(derive(seed, "weights"))
-        self.network = Network(network, VOCABULARY).to(device)
+        self.recipe, self.training, self.folder, self.device = recipe, recipe.training, folder, device
+        self.world = join_world(device)
+        sets = [training_set, validation_set, *([real_set] if real_set else [])]
+        slots = _slots_needed(sets, recipe.network)
+        make_folder(folder)
+        torch.manual_seed(derive(recipe.seed, "weights"))
+        self.network = Network(recipe.network, VOCABULARY).to(device)
+        self.network.allow(_tokens_of(training_set, real_set))
         if start is not None:
-            self.network.load_state_dict(_weights_of(start, network))
-        self.training, self.preprocessing, self.device, self.seed = training, preprocessing, device, seed
-        self.folder, self.state_folder = folder, folder / "state"
-        self.total = sum(stage.updates for stage in training.stages)
-        self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=1.0, betas=(0.9, 0.98), weight_decay=training.weight_decay
+            self.network.load_state_dict(_weights_of(start, recipe.network))
+        self.objective: nn.Module = Objective(self.network, self.training, device)
+        if self.training.compile:
+            self.network.compile(dynamic=False)
+        if self.world.size > 1:
+            self.objective = DistributedDataParallel(self.objective)
+        self.total = sum(stage.updates for stage in self.training.stages)
+        self.average = MovingAverage(self.network, self.training.average_decay)
+        self.optimizer = Optimizer(self.network, self.training)
+        source = RowSource(
+            training_set, real_set, self.training, recipe.noise, recipe.preprocessing, slots, recipe.seed
         )
-        self.source = RowSource(training_set, self.network, training, noise, preprocessing)
-        sample = generator(seed, "validation").permutation(len(validation_set))[: training.validation_spectra]
-        self.validation_set = validation_set.select(sample)
+        self.stream = RowStream(source, self.training.workers)
+        self.easy, self.hard = _validation_sets(validation_set, recipe)
         self.carry: Carry | None = None
-        self.losses: list[float] = []
+        self.losses: dict[str, list[float]] = {}
+        self.records = Records(folder)
+        self.state = TrainingState(folder / "state", self.world)
+        self.saved_at, self.reported = time.monotonic(), (0, 0.0)
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
-        self.summary = TrainingSummary(parameters=parameters, spectra=len(training_set), seed=seed)
+        self.summary = TrainingSummary(parameters=parameters, spectra=len(training_set), seed=recipe.seed)
+        self.flops = self.peak = 0.0
 
     def update(self, on_metrics: MetricsSink | None) -> None:
         """One optimiser step and what is due after it."""
         began = time.perf_counter()
         number = self.summary.updates
-        stage = stage_at(self.training, number)
-        rate = learning_rate(self.training, number)
-        rng = generator(self.seed, "rows", number)
-        if self.carry is None:
-            self.carry = self.source.rows(self.training.batch_size, stage, rng, self.device)
-        else:
-            self.source.replace(self.carry, stage, rng)
-        loss = self._loss(self.carry)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.gradient_clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self._average()
-        self.losses.append(loss.item())
+        stage, rate = stage_at(self.training, number), learning_rate(self.training, number)
+        carry = self._filled(stage)
+        self.optimizer.zero_grad()
+        losses = self._backward(carry, stage)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.gradient_clip)
+        if not math.isfinite(losses["loss"]) or not bool(norm.isfinite()):
+            self._diverged(carry)
+        self.optimizer.step(rate)
         self.summary.updates += 1
+        self.average.update(self.network, self.summary.updates)
+        for name, value in losses.items():
+            self.losses.setdefault(name, []).append(value)
         self.summary.samples += self.training.batch_size
         self.summary.seconds += time.perf_counter() - began
         self._report(stage.name, rate, on_metrics)
 
-    def _loss(self, carry: Carry) -> Tensor:
-        """Cross-entropy of each supervised step, averaged; the carry's state moves on."""
-        wanted = carry.target != PAD
-        loss = torch.zeros((), device=self.device)
-        self.network.train()
-        with autocast(self.device, self.training.precision):
-            encoded = self.network.encode(carry.spectra, carry.index)
-            for _ in range(self.training.steps_per_update):
-                carry.state = self.network(encoded, carry.state.detach())
-                answer = carry.state.answer
-                loss = loss + functional.cross_entropy(answer.flatten(0, 1), carry.target.flatten(), ignore_index=PAD)
-        carry.state = carry.state.detach()
-        solved = ((carry.state.answer.argmax(-1) == carry.target) | ~wanted).all(1)
-        carry.finished = solved | (carry.state.step >= self.training.max_age)
-        return loss / self.training.steps_per_update
+    def _filled(self, stage: StageSettings) -> Carry:
+        """The carry with new rows in the place of the finished ones."""
+        if self.carry is None:
+            self.carry = self._new_rows(self.world.shares(self.training.batch_size), stage)
+            steps = self.training.steps_per_update
+            self.flops = flops_of_update(self.network, self.carry, steps) * self.world.size
+            self.peak = peak_flops(self.device, self.training.precision) * self.world.size
+            return self.carry
+        places = self.carry.finished.nonzero()[:, 0]
+        wanted = self.world.gathered(len(places))
+        if sum(wanted):
+            self.carry.put(places, self._new_rows(wanted, stage))
+        return self.carry
 
-    def _average(self) -> None:
-        """Exponential moving average of the weights, with a warm-up so that the first weights are forgotten."""
-        updates = self.summary.updates + 1
-        decay = min(self.training.average_decay, updates / (updates + 10))
-        with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
+    def _new_rows(self, wanted: list[int], stage: StageSettings) -> Carry:
+        """The next rows of the stream; each process takes as many as it wants, in the order of their ranks."""
+        first = sum(wanted[: self.world.rank])
+        rows = self.stream.take(sum(wanted), range(first, first + wanted[self.world.rank]), stage)
+        return begin(rows, self.network, stage, self.recipe.preprocessing.max_peaks, self.device)
+
+    def _backward(self, carry: Carry, stage: StageSettings) -> dict[str, float]:
+        """Losses and gradients of the batch, in as many parts as are to be accumulated; the carry moves on."""
+        tokens = self.world.summed((carry.target != PAD).sum()).float() / self.world.size
+        explore = self._explore(len(carry.target))
+        sums: dict[str, Tensor] = {}
+        total = torch.zeros((), device=self.device)
+        parts = torch.arange(len(carry.target), device=self.device).chunk(self.training.accumulate)
+        for number, places in enumerate(parts, start=1):
+            part = carry if len(parts) == 1 else carry.select(places)
+            with self._unsynchronised(number < len(parts)):
+                outcome = self.objective(part, stage, tokens, explore[places])
+                outcome.loss.backward()
+            part.state, part.finished = outcome.state, outcome.finished
+            if part is not carry:
+                carry.put(places, part)
+            total += outcome.loss.detach() / self.world.size
+            for name, value in outcome.losses.items():
+                sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value
+        everything = tokens * self.world.size
+        losses = {name: float(self.world.summed(value) / everything) for name, value in sums.items()}
+        return {"loss": float(self.world.summed(total))} | losses
+
+    def _unsynchronised(self, accumulating: bool) -> AbstractContextManager[None]:
+        """Where gradients are only accumulated, the processes need not exchange them."""
+        if accumulating and isinstance(self.objective, DistributedDataParallel):
+            return self.objective.no_sync()
+        return nullcontext()
+
+    def _explore(self, rows: int) -> Tensor:
+        """(rows,) bool, which rows of this process may not halt at this update."""
+        mine = self.world.share(self.training.batch_size)
+        rng = generator(self.recipe.seed, "explore", self.summary.updates)
+        explore = rng.random(self.training.batch_size) < self.training.exploration
+        return torch.from_numpy(explore[mine.start : mine.start + rows]).to(self.device)
 
     def _report(self, stage: str, rate: float, on_metrics: MetricsSink | None) -> None:
         done = self.summary.updates
         if done % _CURVE_EVERY == 0 or done == self.total:
-            loss = math.fsum(self.losses) / len(self.losses)
+            means = {name: math.fsum(values) / len(values) for name, values in self.losses.items()}
             self.losses.clear()
-            self.summary.curve.append({"update": done, "stage": stage, "loss": loss, "learning_rate": rate})
+            updates, seconds = done - self.reported[0], max(self.summary.seconds - self.reported[1], 1e-9)
+            self.reported = (done, self.summary.seconds)
+            speed = {
+                "samples_per_second": updates * self.training.batch_size / seconds,
+                "mfu": self.flops * updates / seconds / self.peak if self.peak else 0.0,
+            }
+            entry = {"update": done, "stage": stage, "learning_rate": rate} | means | speed
+            self.summary.curve.append(entry)
+            if self.world.leads:
+                self.records.add("train", entry)
             if on_metrics:
-                on_metrics(done, stage, {"loss": loss, "learning_rate": rate})
+                on_metrics(done, stage, {"learning_rate": rate} | means | speed)
         if done % self.training.validate_every == 0 or done == self.total:
             self.validate(on_metrics)
-        if done % self.training.checkpoint_every == 0 and done < self.total:
+        if done < self.total and self._checkpoint_is_due():
             self.save_state()
 
+    def _checkpoint_is_due(self) -> bool:
+        """By the clock of the first process, so that all save after the same update."""
+        due = time.monotonic() - self.saved_at >= 60 * self.training.checkpoint_every_minutes
+        return bool(self.world.gathered(int(due))[0])
+
     def validate(self, on_metrics: MetricsSink | None) -> None:
-        """Accuracy by step of the averaged weights on clean validation spectra; at update 0, too."""
+        """Refinement of the averaged weights on the easy and the hard set; at update 0, too."""
         done = self.summary.updates
         if self.summary.validation and self.summary.validation[-1]["update"] == done:
             return
         stage = stage_at(self.training, max(done - 1, 0)).name
-        current = {name: value.clone() for name, value in self.network.state_dict().items()}
-        self.network.load_state_dict(self.average)
-        with autocast(self.device, self.training.precision):
-            accuracy, recall = accuracy_by_step(
-                self.network, self.validation_set, self.preprocessing, self.network.settings.steps, self.device
-            )
-        self.network.load_state_dict(current)
-        self.summary.validation.append(
-            {"update": done, "stage": stage, "token_accuracy_by_step": accuracy, "peptide_recall": recall}
-        )
-        log.info("update %d (%s): token accuracy %.3f, peptide recall %.3f", done, stage, accuracy[-1], recall)
-        if on_metrics:
-            on_metrics(done, stage, {"validation_token_accuracy": accuracy[-1], "validation_peptide_recall": recall})
+        if self.world.leads:
+            steps = self.recipe.network.steps
+            with self.average.swapped_in(self.network), autocast(self.device, self.training.precision):
+                easy, hard = (
+                    refinement(self.network, spectra, self.recipe.preprocessing, steps, self.device)
+                    for spectra in (self.easy, self.hard)
+                )
+            self.records.add("validate", self.summary.add_validation(stage, easy, hard))
+            for name, figures in (("easy", easy), ("hard", hard)):
+                log.info("update %d (%s), %s: %s", done, stage, name, figures.summary())
+                if on_metrics:
+                    accuracy, recall = figures.token_accuracy, figures.peptide_recall
+                    on_metrics(done, stage, {f"{name}_token_accuracy": accuracy, f"{name}_peptide_recall": recall})
+        self.world.wait()
 
     def save_state(self) -> None:
-        """All that an exact resume needs, in one file so that no two parts can differ in age."""
+        """All that an exact resume needs."""
         assert self.carry is not None
-        tensors = {f"carry/{name}": tensor for name, tensor in self.carry.tensors().items()}
-        tensors |= {f"network/{name}": tensor for name, tensor in self.network.state_dict().items()}
-        tensors |= {f"average/{name}": tensor for name, tensor in self.average.items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in values.items()}
-        make_folder(self.state_folder)
-        done = self.summary.updates
-        progress = self._recipe() | {"summary": asdict(self.summary), "losses": self.losses}
-        write_atomically(self.state_folder / f"{done}.json", json.dumps(progress).encode())
-        write_tensors(self.state_folder / f"{done}.safetensors", tensors)
-        for old in self.state_folder.iterdir():
-            if old.stem.isdigit() and int(old.stem) < done:
-                old.unlink()
+        parts = {
+            "carry": self.carry.tensors(),
+            "network": self.network.state_dict(),
+            "average": self.average.weights,
+            "optimizer": self.optimizer.tensors(),
+        }
+        progress = {
+            "recipe": self.recipe.as_json(),
+            "spectra": self.summary.spectra,
+            "summary": asdict(self.summary),
+            "losses": self.losses,
+            "stream": self.stream.state(),
+        }
+        self.state.save(self.summary.updates, parts, progress)
+        self.saved_at = time.monotonic()
 
     def resume(self) -> None:
         """Continue an unfinished training of the same recipe, if there is one."""
-        saved = sorted((int(path.stem) for path in self.state_folder.glob("*.safetensors")), reverse=True)
-        if not saved:
-            return
-        progress = json.loads((self.state_folder / f"{saved[0]}.json").read_text())
-        if {key: progress.get(key) for key in self._recipe()} != self._recipe():
-            log.warning("%s: an unfinished training of other parameters is discarded", self.state_folder)
-            shutil.rmtree(self.state_folder)
-            return
-        tensors = load_file(self.state_folder / f"{saved[0]}.safetensors", device=self.device)
-        self.network.load_state_dict(_part(tensors, "network"))
-        self.average = _part(tensors, "average")
-        self.carry = Carry.from_tensors(_part(tensors, "carry"))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _part(tensors, "optimizer").items():
-            index, _, key = name.partition("/")
-            moments.setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
-        self.summary, self.losses = TrainingSummary(**progress["summary"]), progress["losses"]
-        log.info("%s: resumed at update %d", self.folder, self.summary.updates)
+        found = self.state.load({"recipe": self.recipe.as_json(), "spectra": self.summary.spectra}, self.device)
+        if found is not None:
+            parts, progress = found
+            self.network.load_state_dict(parts["network"])
+            self.average.weights = parts["average"]
+            self.optimizer.load(parts["optimizer"])
+            self.carry = Carry.from_tensors(parts["carry"])
+            self.summary, self.losses = TrainingSummary(**progress["summary"]), progress["losses"]
+            self.stream.restore(progress["stream"])
+            self.reported = (self.summary.updates, self.summary.seconds)
+            log.info("%s: resumed at update %d", self.folder, self.summary.updates)
+        if self.world.leads:
+            self.records.begin(self.summary)
+        self.world.wait()
 
-    def _recipe(self) -> dict[str, Any]:
-        """What must be equal for a resume to make sense, as JSON gives it back."""
-        recipe = {
-            "network": asdict(self.network.settings),
-            "training": asdict(self.training),
-            "preprocessing": asdict(self.preprocessing),
-            "noise": asdict(self.source.noise),
-            "spectra": self.summary.spectra,
-            "seed": self.seed,
-        }
-        plain: dict[str, Any] = json.loads(json.dumps({"recipe": recipe}))
-        return plain
+    def stop(self) -> NoReturn:
+        """Save and end, because the process was asked to."""
+        self.save_state()
+        raise StoppedError(
+            f"stopped at update {self.summary.updates} of {self.total}",
+            path=self.folder,
+            remedy="Start it again to go on from there",
+        )
+
+    def _diverged(self, carry: Carry) -> NoReturn:
+        path = self.folder / "diverged.safetensors"
+        write_tensors(path, carry.tensors())
+        raise DivergedError(
+            f"the loss or its gradient is not a number at update {self.summary.updates}; the batch is saved",
+            path=path,
+            remedy="Lower the learning rate or set training.precision to fp32",
+        )
 
     def finish(self) -> None:
         """Leave the averaged weights and the summary, and drop the training state."""
-        make_folder(self.folder)
-        write_atomically(self.folder / "training.json", (json.dumps(asdict(self.summary), indent=1) + "\n").encode())
-        training = {"updates": self.summary.updates, "samples": self.summary.samples, "seed": self.seed}
-        save_network(self.folder, self.network, self.average, self.preprocessing, training)
-        shutil.rmtree(self.state_folder, ignore_errors=True)
+        if self.world.leads:
+            training = {"updates": self.summary.updates, "samples": self.summary.samples, "seed": self.recipe.seed}
+            save_network(self.folder, self.network, self.average.weights, self.recipe.preprocessing, training)
+            self.records.finish(self.summary)
+            self.state.drop()
+        self.world.wait()
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that SIGTERM sets; the handler before it comes back in the end."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def note(signal_number: int, frame: FrameType | None) -> None:
+        asked.set()
+
+    before = signal.signal(signal.SIGTERM, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _slots_needed(sets: list[SpectrumSet], network: NetworkSettings) -> int:
+    """One more than the longest peptide of all sets needs, as far as the network has so many."""
+    longest: int = max(each.tokens.shape[1] for each in sets)
+    if longest > network.slots:
+        raise InputError(
+            f"a peptide needs {longest} slots and network.slots is {network.slots}", record="network.slots"
+        )
+    return min(network.slots, longest + 1)
+
+
+def _tokens_of(*sets: SpectrumSet | None) -> set[int]:
+    """The residue tokens that occur in the spectra."""
+    return {int(token) for each in sets if each for token in np.unique(each.tokens) if token > STOP}
+
+
+def _validation_sets(spectra: SpectrumSet, recipe: Recipe) -> tuple[SpectrumSet, SpectrumSet]:
+    """A sample of the spectra, clean and with the hard noise."""
+    sample = generator(recipe.seed, "validation").permutation(len(spectra))[: recipe.training.validation_spectra]
+    easy = spectra.select(sample)
+    noise = recipe.training.validation_noise.settings()
+    return easy, with_noise(easy, noise, generator(recipe.seed, "validation noise"))
 
 
 def _weights_of(folder: Path, settings: NetworkSettings) -> dict[str, Tensor]:
@@ -279,7 +379,3 @@ def _weights_of(folder: Path, settings: NetworkSettings) -> dict[str, Tensor]:
             "the model to start from has another shape", path=folder, remedy="Train it with these parameters"
         )
     return source.state_dict()
-
-
-def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    return {key[len(name) + 1 :]: value for key, value in tensors.items() if key.startswith(f"{name}/")}

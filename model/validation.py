@@ -1,36 +1,42 @@
-"""Validation during training: token accuracy after each refinement step."""
+"""Validation: how the recursion refines its answers on easy (clean) and hard (noisy) spectra."""
 
 import numpy as np
 import torch
 
 from data.batches import SpectrumSet
+from data.noise import add_noise
 from data.preprocessing import preprocess
-from data.settings import PreprocessingSettings
-from data.vocabulary import PAD
-from model.carry import to_spectra
+from data.settings import NoiseSettings, PreprocessingSettings
+from data.vocabulary import PAD, STOP
 from model.recursion import Network
+from model.refinement import Refinement, RefinementTracker
+from model.spectra import to_spectra
 
 _BATCH = 128
 
 
+def with_noise(spectra: SpectrumSet, noise: NoiseSettings, rng: np.random.Generator) -> SpectrumSet:
+    """The spectra with noise of level 1, drawn once, so that every validation sees the same."""
+    peptides = np.where(spectra.tokens > STOP, spectra.tokens, PAD)
+    return SpectrumSet(add_noise(spectra.peaks, peptides, noise, np.ones(len(spectra)), rng), spectra.tokens)
+
+
 @torch.no_grad()
-def accuracy_by_step(
+def refinement(
     network: Network, spectra: SpectrumSet, preprocessing: PreprocessingSettings, steps: int, device: str
-) -> tuple[list[float], float]:
-    """Share of right tokens (residues and the stop) after each step, and of whole peptides after the last."""
+) -> Refinement:
+    """Run the recursion and follow its answers from step to step."""
     network.eval()
-    right, wanted, solved = np.zeros(steps), 0, 0
+    tracker = RefinementTracker(steps)
     for first in range(0, len(spectra), _BATCH):
-        rows = np.arange(first, min(first + _BATCH, len(spectra)))
-        part = spectra.select(rows)
+        part = spectra.select(np.arange(first, min(first + _BATCH, len(spectra))))
         peaks = to_spectra(preprocess(part.peaks, preprocessing), preprocessing.max_peaks, device)
         target = torch.from_numpy(part.tokens).to(device)
         encoded = network.encode(peaks)
-        state = network.start(len(rows), min(network.settings.slots, target.shape[1] + 1))
-        for step in range(steps):
+        state = network.start(len(part), min(network.settings.slots, target.shape[1] + 1))
+        answers = []
+        for _ in range(steps):
             state = network(encoded, state)
-            equal = state.answer.argmax(-1)[:, : target.shape[1]] == target
-            right[step] += int((equal & (target != PAD)).sum())
-        wanted += int((target != PAD).sum())
-        solved += int((equal | (target == PAD)).all(1).sum())
-    return [float(count / wanted) for count in right], solved / len(spectra)
+            answers.append(state.answer[:, : target.shape[1]])
+        tracker.add(answers, target)
+    return tracker.result()

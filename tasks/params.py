@@ -15,7 +15,7 @@ from data.settings import (
     ProteomeSettings,
     SynthesisSettings,
 )
-from model.settings import NetworkSettings, TrainingSettings
+from model.settings import NetworkSettings, StageSettings, TrainingSettings
 
 
 class _Section(BaseModel):
@@ -50,12 +50,41 @@ class EvaluationSettings(_Section):
     sample_spectra: int = Field(default=6, ge=0)
 
 
+class AblationRow(_Section):
+    """One row of the table: what differs from the plain network and its training.
+
+    Attributes
+    ----------
+    network, loss, training, stage : keys and values that replace those of the plain network's settings.
+    """
+
+    network: dict[str, Any] = {}
+    loss: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    stage: dict[str, Any] = {}
+
+
+class AblationSettings(_Section):
+    """The rows that are compared, each trained from the same seed for the same number of samples."""
+
+    updates: int = Field(default=400, ge=1)
+    test_spectra: int = Field(default=512, ge=1)
+    steps: int = Field(default=32, ge=1)
+    rows: dict[str, AblationRow] = {}
+
+
 class Params(_Section):
     """All knobs of the pipeline.
 
+    Attributes
+    ----------
+    curricula : name → stages; a training that names one has its stages.
+    real_spectra : file of annotated spectra for stages that mix them in.
+
     Raises
     ------
-    ValueError : the noise levels lack the clean spectra (0) or those that the folds are tested on.
+    ValueError : the noise levels lack the clean spectra (0) or those that the folds are tested on, or a training names
+        no known curriculum.
     """
 
     seed: int
@@ -69,6 +98,20 @@ class Params(_Section):
     training: TrainingSettings
     cross_validation: CrossValidationSettings
     evaluation: EvaluationSettings
+    ablations: AblationSettings
+    curricula: dict[str, tuple[StageSettings, ...]]
+    real_spectra: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_stages_of_curricula(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(values.get("curricula"), dict):
+            return values
+        folds = values.get("cross_validation")
+        found = {"training": _with_stages(values.get("training"), values["curricula"])}
+        if isinstance(folds, dict):
+            found["cross_validation"] = folds | {"training": _with_stages(folds.get("training"), values["curricula"])}
+        return values | found
 
     @model_validator(mode="after")
     def _has_the_levels_it_reads(self) -> "Params":
@@ -76,6 +119,17 @@ class Params(_Section):
             if level not in self.augment.levels:
                 raise ValueError(f"augment.levels must hold {level:g}: the report and the folds read these spectra")
         return self
+
+
+def _with_stages(training: Any, curricula: dict[str, Any]) -> Any:
+    """The training with the stages of the curriculum that it names."""
+    if not isinstance(training, dict) or not isinstance(training.get("stages"), str):
+        return training
+    name = training["stages"]
+    if name not in curricula:
+        close = difflib.get_close_matches(name, sorted(curricula), n=1, cutoff=0.0)
+        raise ValueError(f"no curriculum {name!r}; did you mean {close[0]!r}")
+    return training | {"stages": curricula[name]}
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -93,7 +93,7 @@ def render(data: ReportData) -> str:
 def coloured_residues(prediction: Prediction) -> list[dict[str, Any]]:
     """Each token of the answer with its confidence as a colour and as a number."""
     colours = colormaps["cividis"]
-    tokens = [VOCABULARY.tokens[index].text for index in VOCABULARY.encode(prediction.peptidoform)]
+    tokens = [VOCABULARY.tokens[index].text for index in VOCABULARY.read(prediction.peptidoform)[0]]
     return [
         {"text": text, "score": score, "colour": to_hex(colours(score)), "ink": "#fff" if score < 0.55 else "#000"}
         for text, score in zip(tokens, prediction.residue_scores, strict=True)
@@ -102,7 +102,7 @@ def coloured_residues(prediction: Prediction) -> list[dict[str, Any]]:
 
 def _same(prediction: Prediction) -> bool:
     reference = VOCABULARY.encode(prediction.reference or "") if prediction.reference else []
-    return VOCABULARY.encode(prediction.peptidoform) == reference
+    return VOCABULARY.read(prediction.peptidoform)[0] == reference
 
 
 def _curves(data: ReportData) -> dict[str, tuple[Sequence[str], Iterable[Sequence[Any]]]]:

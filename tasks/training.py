@@ -16,12 +16,17 @@ from numpy.typing import NDArray
 from data.atomic import atomic_path, make_folder, write_atomically
 from data.augmentation import source_name
 from data.batches import SpectrumSet, spectra_of_shards
+from data.errors import InputError
 from data.peptides import held_out_sequences, training_mask, validation_mask
 from data.predictions import Prediction
+from data.readers import read_spectra
 from data.schema import Spectrum
 from data.seeding import derive
+from data.vocabulary import VOCABULARY
 from model.inference import Sequencer
 from model.metrics import bootstrap_intervals, evaluate, residue_confusion, token_accuracy_by_step
+from model.recipe import Recipe
+from model.settings import NetworkSettings, TrainingSettings
 from model.trainer import train
 from tasks.params import Params
 from tasks.workspace import Workspace
@@ -37,19 +42,17 @@ def train_model(params: dict[str, Any], root: str, name: str, evidence: bool) ->
     def is_pretraining(table: pa.Table) -> NDArray[np.bool_]:
         return np.asarray(table.column("fold").is_null(), bool)
 
+    network = replace(settings.network, evidence=evidence and settings.network.evidence)
     summary = train(
-        network=replace(settings.network, evidence=evidence and settings.network.evidence),
-        training=settings.training,
-        noise=settings.noise,
-        preprocessing=settings.preprocessing,
+        recipe=_recipe(settings, network, settings.training, derive(settings.seed, "train")),
         training_set=SpectrumSet.from_shards(
             workspace.clean_shards, lambda table: is_pretraining(table) & ~validation_mask(table, share)
         ),
         validation_set=SpectrumSet.from_shards(
             workspace.clean_shards, lambda table: is_pretraining(table) & validation_mask(table, share)
         ),
+        real_set=real_spectra(settings),
         folder=workspace.model(name),
-        seed=derive(settings.seed, "train"),
     )
     return asdict(summary)
 
@@ -65,15 +68,12 @@ def run_fold(params: dict[str, Any], root: str, species: str) -> dict[str, Any]:
         return training_mask(table, species, forbidden)
 
     clean = workspace.clean_shards
+    seed = derive(settings.seed, "fold", species)
     summary = train(
-        network=settings.network,
-        training=folds.training,
-        noise=settings.noise,
-        preprocessing=settings.preprocessing,
+        recipe=_recipe(settings, settings.network, folds.training, seed),
         training_set=SpectrumSet.from_shards(clean, lambda table: may_train(table) & ~validation_mask(table, share)),
         validation_set=SpectrumSet.from_shards(clean, lambda table: may_train(table) & validation_mask(table, share)),
         folder=workspace.fold_model(species),
-        seed=derive(settings.seed, "fold", species),
         start=workspace.model("pretrained") if folds.start == "pretrained" else None,
     )
     source = source_name(folds.test_noise_level)
@@ -100,6 +100,36 @@ def run_fold(params: dict[str, Any], root: str, species: str) -> dict[str, Any]:
     }
     write_atomically(workspace.fold_report(species), json.dumps(report, indent=1).encode())
     return report
+
+
+def _recipe(settings: Params, network: NetworkSettings, training: TrainingSettings, seed: int) -> Recipe:
+    return Recipe(
+        network=network, training=training, noise=settings.noise, preprocessing=settings.preprocessing, seed=seed
+    )
+
+
+def real_spectra(settings: Params) -> SpectrumSet | None:
+    """The user's annotated spectra for stages that mix them in; None where none are named.
+
+    Spectra without a peptide, and those whose peptide the vocabulary or the slots cannot hold, are left out.
+
+    Raises
+    ------
+    InputError : the file cannot be read, or none of its spectra can be trained on.
+    """
+    if settings.real_spectra is None:
+        return None
+    usable = []
+    for spectrum in read_spectra(Path(settings.real_spectra)):
+        try:
+            length = len(VOCABULARY.encode(spectrum.peptidoform)) if spectrum.peptidoform else 0
+        except InputError:
+            continue
+        if 0 < length < settings.network.slots:
+            usable.append(spectrum)
+    if not usable:
+        raise InputError("holds no spectrum to train on", path=settings.real_spectra)
+    return SpectrumSet.from_spectra(usable)
 
 
 def measure_recursion(params: dict[str, Any], root: str) -> dict[str, Any]:

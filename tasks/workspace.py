@@ -60,6 +60,15 @@ class Workspace:
         """Accuracy by refinement step of both models."""
         return self.root / "reports" / "recursion.json"
 
+    def ablation(self, name: str) -> Path:
+        """Figures of one row of the ablation table."""
+        return self.root / "reports" / "ablations" / f"{name.replace(' ', '-')}.json"
+
+    @property
+    def ablation_table(self) -> Path:
+        """The ablation table as Markdown."""
+        return self.root / "reports" / "ablations.md"
+
     @property
     def tracking_uri(self) -> str:
         """MLflow's database."""

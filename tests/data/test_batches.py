@@ -32,15 +32,17 @@ def test_tokens_end_with_one_stop(spectra):
     for row, spectrum in enumerate(spectra):
         ids = VOCABULARY.encode(spectrum.peptidoform)
         assert held.tokens[row].tolist() == [*ids, STOP, *[PAD] * (held.tokens.shape[1] - len(ids) - 1)]
-    assert held.lengths.tolist() == [8, 7, 7]
+    assert held.lengths.tolist() == [8, 7, 6]  # residues; a terminal modification is none
 
 
 def test_level_0_is_the_spectrum_and_level_1_is_not_in_one_request(spectra):
     held = SpectrumSet.from_spectra(spectra)
     settings = PreprocessingSettings(precursor_tolerance_da=0.0)
     rows, level = np.array([0, 0]), np.array([0.0, 1.0])
-    peaks, tokens = held.draw(rows, level, NoiseSettings(), settings, np.random.default_rng(1))
-    clean = held.draw(rows[:1], level[:1], NoiseSettings(), settings, np.random.default_rng(2))[0]
+    drawn = held.draw(rows, level, NoiseSettings(), settings, np.random.default_rng(1))
+    peaks, tokens = drawn.peaks, drawn.tokens
+    clean = held.draw(rows[:1], level[:1], NoiseSettings(), settings, np.random.default_rng(2)).peaks
+    assert peaks.noise_level.tolist() == [0, 1]
     present = np.isfinite(peaks.mz[0])
     assert np.array_equal(peaks.mz[0][present], clean.mz[0][np.isfinite(clean.mz[0])])
     assert not np.array_equal(peaks.mz[0][present][:5], peaks.mz[1][:5])

@@ -12,10 +12,10 @@ from pyteomics import mass, mgf
 from data.chemistry import WATER
 from data.errors import InputError, UnknownModificationError
 from data.peptidoform import parse_peptidoform
-from data.vocabulary import PAD, STOP, VOCABULARY, Vocabulary
+from data.vocabulary import GAP, PAD, STOP, VOCABULARY, Vocabulary
 
 IDS = {token.text: number for number, token in enumerate(VOCABULARY.tokens)}
-RESIDUE_IDS = [n for n in range(STOP + 1, len(VOCABULARY)) if not VOCABULARY.is_terminal[n]]
+RESIDUE_IDS = [n for n in range(STOP + 1, GAP) if not VOCABULARY.is_terminal[n]]
 TERMINAL_IDS = [n for n in range(len(VOCABULARY)) if VOCABULARY.is_terminal[n]]
 
 
@@ -28,7 +28,7 @@ def peptides(draw: st.DrawFn) -> list[int]:
 
 def test_the_vocabulary_is_complete() -> None:
     assert (PAD, STOP) == (0, 1)
-    assert len(VOCABULARY) == len(VOCABULARY.tokens) == len(VOCABULARY.masses) == 2 + 19 + 2 + 3 + 2 + 4
+    assert len(VOCABULARY) == len(VOCABULARY.tokens) == len(VOCABULARY.masses) == 2 + 19 + 2 + 3 + 2 + 4 + 1
     assert len(set(IDS)) == len(VOCABULARY)
     assert [VOCABULARY.tokens[n].text for n in TERMINAL_IDS] == [
         "[UNIMOD:1]-",

@@ -6,7 +6,9 @@ import pytest
 from data.batches import SpectrumSet
 from data.chemistry import ION_SERIES, WATER, fragment_mz, precursor_mz
 from data.schema import Spectrum
+from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import VOCABULARY
+from model.recipe import Recipe
 from model.settings import NetworkSettings, StageSettings, TrainingSettings
 
 
@@ -45,6 +47,17 @@ def short_training() -> TrainingSettings:
         warmup_updates=2,
         validate_every=4,
         validation_spectra=32,
-        checkpoint_every=5,
+        checkpoint_every_minutes=0.0,
         threads=1,
+    )
+
+
+@pytest.fixture
+def small_recipe(small_network, short_training) -> Recipe:
+    return Recipe(
+        network=small_network,
+        training=short_training,
+        noise=NoiseSettings(),
+        preprocessing=PreprocessingSettings(),
+        seed=3,
     )

@@ -1,21 +1,25 @@
 """The vectorised evidence against a slow reference, spectrum by spectrum, that shares no code with it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from pyteomics import mass
 
-from data.vocabulary import STOP, VOCABULARY
-from model.evidence import AHEAD_FEATURE, SERIES_FEATURES, MassEvidence, strongest_within
+from data.vocabulary import GAP, STOP, VOCABULARY
+from model.evidence import AHEAD_FEATURE, LEFT_FEATURES, SERIES_FEATURES, MassEvidence, strongest_within
+from model.hypothesis import read_hypothesis
 from model.settings import NetworkSettings
 
 PROTON = mass.nist_mass["H+"][0][0]
 WATER = mass.calculate_mass(formula="H2O")
 SETTINGS = NetworkSettings()
+CANDIDATES = torch.arange(STOP + 1, GAP)
 
 
 def tolerance(mz: float) -> float:
-    return max(mz * SETTINGS.fragment_tolerance_ppm * 1e-6, SETTINGS.fragment_tolerance_min_da)
+    return max(mz * SETTINGS.fragment_tolerance * 1e-6, SETTINGS.fragment_tolerance_min_da)
 
 
 def look_up(mz: np.ndarray, intensity: np.ndarray, query: float) -> tuple[float, float]:
@@ -47,18 +51,20 @@ def spectrum() -> tuple[np.ndarray, np.ndarray, float, int, list[int]]:
     return mz, intensity, total, 2, ids
 
 
-def evidence_of(spectrum, hypothesis, charge=None):
+def evidence_of(spectrum, tokens, charge=None, settings=SETTINGS, doubly_charged=True):
     mz, intensity, total, z, _ = spectrum
     z = charge or z
-    module = MassEvidence(SETTINGS, VOCABULARY)
+    module = MassEvidence(settings, VOCABULARY)
     index = module.index(
         torch.tensor(mz)[None],
         torch.tensor(intensity)[None],
         torch.tensor([(total + z * PROTON) / z], dtype=torch.float64),
         torch.tensor([z]),
+        doubly_charged=doubly_charged,
     )
-    answer = torch.nn.functional.one_hot(torch.tensor(hypothesis)[None], len(VOCABULARY)).float()
-    return module(index, answer)
+    answer = torch.nn.functional.one_hot(torch.tensor(tokens)[None], len(VOCABULARY)).float()
+    hypothesis = read_hypothesis(answer, torch.zeros(1, len(tokens)), index.peptide_mass, module.masses)
+    return module(index, hypothesis, CANDIDATES)
 
 
 def test_ion_features_equal_the_slow_reference(spectrum):
@@ -67,9 +73,8 @@ def test_ion_features_equal_the_slow_reference(spectrum):
     evidence = evidence_of(spectrum, hypothesis)
     prefix = 0.0
     for slot, token in enumerate(hypothesis):
-        assert evidence.prefix_mass[0, slot].item() == pytest.approx(prefix, abs=1e-6)
         assert evidence.remaining_mass[0, slot].item() == pytest.approx(total - WATER - prefix, abs=1e-4)
-        for candidate in range(STOP + 1, len(VOCABULARY)):
+        for candidate in range(STOP + 1, GAP):
             cleavage = prefix + VOCABULARY.masses[candidate]
             found = evidence.candidate[0, slot, candidate - STOP - 1]
             for series, query in enumerate(fragments(cleavage, total)):
@@ -92,7 +97,7 @@ def test_closure_marks_the_residue_that_completes_the_mass(spectrum):
     evidence = evidence_of(spectrum, ids)
     closes = evidence.candidate[0, len(ids) - 1, :, AHEAD_FEATURE + 1]
     assert closes[ids[-1] - STOP - 1] == 1
-    isobaric = np.isclose(VOCABULARY.masses[STOP + 1 :], VOCABULARY.masses[ids[-1]], atol=0.02)
+    isobaric = np.isclose(VOCABULARY.masses[STOP + 1 : GAP], VOCABULARY.masses[ids[-1]], atol=0.02)
     assert closes.sum() == isobaric.sum()
 
 
@@ -134,3 +139,68 @@ def test_nearest_of_two_keys_by_brute_force():
             assert value[row, column].item() == pytest.approx(expected)
             if not near:
                 assert distance[row, column] == 0.5
+
+
+def test_right_anchored_features_equal_the_slow_reference(spectrum):
+    mz, intensity, total, _, ids = spectrum
+    tokens = [*ids[:4], *VOCABULARY.encode("GW"), *ids[6:], STOP, ids[0]]
+    evidence = evidence_of(spectrum, tokens, settings=replace(SETTINGS, right_anchor=True)).candidate[
+        ..., LEFT_FEATURES:
+    ]
+    masses = VOCABULARY.masses[tokens]
+    length = len(ids)
+    for slot in range(length):
+        behind = masses[slot + 1 : length].sum()
+        for candidate in (ids[slot], *VOCABULARY.encode("GSKR")):
+            cleavage = total - WATER - behind - VOCABULARY.masses[candidate]
+            found = evidence[0, slot, candidate - STOP - 1]
+            for series, query in enumerate(fragments(cleavage, total)):
+                expected, _ = look_up(mz, intensity, query)
+                assert found[series].item() == pytest.approx(expected, abs=1e-5)
+            meets = abs(cleavage - masses[:slot].sum()) < (total - WATER) * 20e-6
+            assert found[-1].item() == float(meets)
+    assert evidence[0, length:].abs().max() == 0
+
+
+def test_without_an_end_there_is_no_anchor_on_the_right(spectrum):
+    *_, ids = spectrum
+    evidence = evidence_of(spectrum, ids, settings=replace(SETTINGS, right_anchor=True))
+    assert evidence.candidate[..., LEFT_FEATURES:].abs().max() == 0
+
+
+def test_tolerance_in_dalton_is_as_wide_everywhere(spectrum):
+    *_, ids = spectrum
+    settings = replace(SETTINGS, fragment_tolerance=0.5, fragment_tolerance_unit="Da")
+    wide, narrow = (
+        evidence_of(spectrum, ids, settings=s).candidate[..., :SERIES_FEATURES] for s in (settings, SETTINGS)
+    )
+    assert (wide > 0).sum() > 3 * (narrow > 0).sum()
+    module = MassEvidence(settings, VOCABULARY)
+    assert module._tolerance_da(torch.tensor([100.0, 1000.0])).tolist() == [0.5, 0.5]
+
+
+def test_a_stage_may_leave_doubly_charged_ions_out(spectrum):
+    *_, ids = spectrum
+    single = evidence_of(spectrum, ids, doubly_charged=False)
+    assert single.candidate[..., 2:SERIES_FEATURES].abs().max() == 0
+    assert single.candidate[..., :2].max() > 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
+def test_evidence_is_the_same_on_the_gpu(spectrum):
+    mz, intensity, total, z, ids = spectrum
+    settings = replace(SETTINGS, right_anchor=True)
+    answer = torch.nn.functional.one_hot(torch.tensor([*ids, STOP])[None], len(VOCABULARY)).float()
+    found = []
+    for device in ("cpu", "cuda"):
+        module = MassEvidence(settings, VOCABULARY).to(device)
+        spectra = (
+            torch.tensor(mz)[None],
+            torch.tensor(intensity)[None],
+            torch.tensor([(total + z * PROTON) / z]).double(),
+        )
+        index = module.index(*(part.to(device) for part in spectra), torch.tensor([z], device=device))
+        gaps = torch.zeros(answer.shape[:2], device=device)
+        hypothesis = read_hypothesis(answer.to(device), gaps, index.peptide_mass, module.masses)
+        found.append(module(index, hypothesis, CANDIDATES.to(device)).candidate.cpu())
+    assert torch.allclose(*found, atol=1e-5)

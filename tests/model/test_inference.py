@@ -12,6 +12,7 @@ from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import VOCABULARY
 from model.checkpoint import load_network
 from model.inference import Sequencer
+from model.recipe import Recipe
 from model.settings import NetworkSettings, StageSettings, TrainingSettings
 from model.trainer import train
 
@@ -21,22 +22,24 @@ def trained(tmp_path_factory, ladders):
     """A network that reads clean ladders of 6–12 residues."""
     folder = tmp_path_factory.mktemp("trained")
     train(
-        network=NetworkSettings(
-            width=32, heads=2, encoder_layers=0, core_layers=1, slots=16, candidate_width=16, steps=4, max_steps=16
+        recipe=Recipe(
+            network=NetworkSettings(
+                width=32, heads=2, encoder_layers=0, core_layers=1, slots=16, candidate_width=16, steps=4, max_steps=16
+            ),
+            training=TrainingSettings(
+                stages=(StageSettings(name="clean", updates=200, learning_rate=3e-3),),
+                batch_size=32,
+                warmup_updates=10,
+                validate_every=200,
+                validation_spectra=16,
+            ),
+            noise=NoiseSettings(),
+            preprocessing=PreprocessingSettings(),
+            seed=2,
         ),
-        training=TrainingSettings(
-            stages=(StageSettings(name="clean", updates=200, learning_rate=3e-3),),
-            batch_size=32,
-            warmup_updates=10,
-            validate_every=200,
-            validation_spectra=16,
-        ),
-        noise=NoiseSettings(),
-        preprocessing=PreprocessingSettings(),
         training_set=ladders,
         validation_set=ladders,
         folder=folder,
-        seed=2,
     )
     return folder
 

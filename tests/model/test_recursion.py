@@ -7,10 +7,10 @@ import torch
 from data.preprocessing import preprocess
 from data.settings import PreprocessingSettings
 from data.vocabulary import PAD, STOP, VOCABULARY
-from model.carry import to_spectra
 from model.layers import MassSinusoids
 from model.recursion import FORBIDDEN_LOGIT, Network
 from model.settings import NetworkSettings
+from model.spectra import to_spectra
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_terminal_modifications_stand_first_or_nowhere_and_padding_never(network
 
 def test_spectra_of_a_batch_do_not_see_each_other(network, batch):
     together = network(network.encode(batch), network.start(4)).answer
-    alone = type(batch)(*(getattr(batch, name)[:1] for name in ("mz", "intensity", "precursor_mz", "charge")))
+    alone = batch.select(torch.arange(1))
     assert torch.allclose(network(network.encode(alone), network.start(1)).answer[0], together[0], atol=1e-5)
 
 
@@ -67,7 +67,7 @@ def test_padding_does_not_change_the_answer(network, ladders):
 
 def test_plain_network_has_no_evidence(small_network, batch):
     plain = Network(NetworkSettings(**{**vars_of(small_network), "evidence": False}), VOCABULARY)
-    assert plain.index(batch) is None
+    assert plain.index(batch).ahead_mass.shape[1] == 0
     assert plain(plain.encode(batch), plain.start(4)).answer.shape[0] == 4
     assert not any("candidate" in name or "anchor" in name for name, _ in plain.named_parameters())
 

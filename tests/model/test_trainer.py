@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from data.errors import InputError
 from data.settings import NoiseSettings, PreprocessingSettings
 from model.curriculum import learning_rate, stage_at
+from model.recipe import Recipe
 from model.settings import NetworkSettings, StageSettings, TrainingSettings
 from model.trainer import train
 
@@ -18,17 +19,10 @@ class InterruptedRunError(Exception):
 
 
 def run(folder, ladders, network, training, seed=3, **more):
-    return train(
-        network=network,
-        training=training,
-        noise=NoiseSettings(),
-        preprocessing=PreprocessingSettings(),
-        training_set=ladders,
-        validation_set=ladders,
-        folder=folder,
-        seed=seed,
-        **more,
+    recipe = Recipe(
+        network=network, training=training, noise=NoiseSettings(), preprocessing=PreprocessingSettings(), seed=seed
     )
+    return train(recipe=recipe, training_set=ladders, validation_set=ladders, folder=folder, **more)
 
 
 def weights(folder):
@@ -49,7 +43,7 @@ def test_resumed_training_gives_the_weights_of_an_unbroken_one(tmp_path, ladders
     with pytest.raises(InterruptedRunError):
         run(tmp_path / "broken", ladders, small_network, short_training, on_metrics=interrupt)
     assert not (tmp_path / "broken" / "model.safetensors").exists()
-    assert (tmp_path / "broken" / "state" / "5.safetensors").exists()
+    assert (tmp_path / "broken" / "state" / "7.safetensors").exists()
     summary = run(tmp_path / "broken", ladders, small_network, short_training)
     assert summary.updates == 12
     assert equal(weights(tmp_path / "unbroken"), weights(tmp_path / "broken"))
