@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.runs import runs
 from data.errors import PepTRMError
 
 if TYPE_CHECKING:
@@ -32,7 +33,15 @@ BatchSize = Annotated[int, typer.Option(min=1, help="Spectra at once.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")]
 Files = Annotated[list[Path], typer.Argument(help="MGF, mzML, mzXML, MSP or Parquet; plain or gz.", metavar="FILE...")]
 
+Offer = Annotated[
+    list[str] | None,
+    typer.Option("--offer", help="A modified residue that the network has not met, by its mass: 'S[UNIMOD:21]'."),
+]
+
 DEFAULT_MODEL = Path("workspace/models/pretrained")
+
+
+app.add_typer(runs, name="runs")
 
 
 @app.callback()
@@ -55,6 +64,7 @@ def sequence(
     device: Device = "cpu",
     threads: Threads = None,
     batch_size: BatchSize = 128,
+    offer: Offer = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -62,7 +72,7 @@ def sequence(
     from app.progress import Progress
     from app.sequence import sequence_files
 
-    sequencer = _sequencer(model, device, threads, batch_size)
+    sequencer = _sequencer(model, device, threads, batch_size, offer or [])
     with Progress(quiet=quiet) as progress:
         summary = sequence_files(files, output, sequencer, steps=steps, force=force, progress=progress)
     if not quiet:
@@ -79,13 +89,14 @@ def evaluate(
     device: Device = "cpu",
     threads: Threads = None,
     batch_size: BatchSize = 128,
+    offer: Offer = None,
     quiet: Quiet = False,
 ) -> None:
     """Compare with the peptides that the spectra are annotated with."""
     from app.evaluate import as_text, evaluate_files
     from app.progress import Progress
 
-    sequencer = _sequencer(model, device, threads, batch_size)
+    sequencer = _sequencer(model, device, threads, batch_size, offer or [])
     with Progress(quiet=quiet) as progress:
         result = evaluate_files(files, sequencer, steps=steps, progress=progress)
     if as_json:
@@ -94,10 +105,23 @@ def evaluate(
         typer.echo("\n".join(as_text(result)))
 
 
-def _sequencer(model: Path, device: str, threads: int | None, batch_size: int) -> "Sequencer":
+@app.command(epilog="Example: peptrm recipe -o recipe.json; python -m model recipe.json --shards … --folder …")
+def recipe(
+    output: Annotated[Path, typer.Option("--output", "-o", help="A JSON file.")],
+    params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
+) -> None:
+    """Write the training of the parameters as one file, for a machine that has torch, numpy and pyarrow alone."""
+    from data.atomic import write_atomically
+    from tasks.params import load_params
+    from tasks.training import pretraining_recipe
+
+    write_atomically(output, (json.dumps(pretraining_recipe(load_params(params)).as_json(), indent=1) + "\n").encode())
+
+
+def _sequencer(model: Path, device: str, threads: int | None, batch_size: int, offered: list[str]) -> "Sequencer":
     from model.inference import Sequencer
 
-    return Sequencer(model, device=device, threads=threads, batch_size=batch_size)
+    return Sequencer(model, device=device, threads=threads, batch_size=batch_size, offered=offered)
 
 
 def main() -> None:

@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from data.batches import SpectrumSet
 from data.noise import add_noise
-from data.peptides import validation_mask
 from data.schema import Spectrum, from_table, to_table
 from data.seeding import generator
 from data.settings import NoiseSettings
 from data.shards import Manifest, manifest_hash, read_shards, write_shards
+from data.splits import validation_mask
 from data.vocabulary import PAD, STOP
 
 

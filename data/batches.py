@@ -17,6 +17,7 @@ from data.preprocessing import preprocess
 from data.schema import Spectrum, from_table
 from data.settings import NoiseSettings, PreprocessingSettings
 from data.shards import read_shards
+from data.splits import validation_mask
 from data.vocabulary import PAD, STOP, VOCABULARY
 
 RowFilter: TypeAlias = Callable[[pa.Table], NDArray[np.bool_]]
@@ -129,6 +130,21 @@ def spectra_of_shards(folder: Path, keep: RowFilter | None = None) -> Iterable[S
     """The spectra of the shards' rows that ``keep`` selects, in order."""
     for table in read_shards(folder):
         yield from from_table(table if keep is None else table.filter(pa.array(keep(table))))
+
+
+def pretraining_sets(shards: Path, validation_share: float) -> tuple[SpectrumSet, SpectrumSet]:
+    """Training and validation spectra among those that belong to no fold, parted by peptide."""
+
+    def validates(table: pa.Table) -> NDArray[np.bool_]:
+        return validation_mask(table, validation_share)
+
+    def pretrains(table: pa.Table) -> NDArray[np.bool_]:
+        return np.asarray(table.column("fold").is_null(), bool)
+
+    return (
+        SpectrumSet.from_shards(shards, lambda table: pretrains(table) & ~validates(table)),
+        SpectrumSet.from_shards(shards, lambda table: pretrains(table) & validates(table)),
+    )
 
 
 def _encode(spectrum: Spectrum) -> list[int]:

@@ -10,10 +10,8 @@ one side of a split only.
 """
 
 import difflib
-import hashlib
 import io
 import logging
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from data.errors import InputError
 from data.modification_sampling import ModificationSampler
 from data.proteomes import GENERAL, SPECIES, Protein, read_fasta
 from data.settings import PeptideSettings
+from data.splits import is_validation, merged_sequence, sequence_hashes, texts_of
 
 _COLUMNS: dict[str, pa.DataType] = {
     "peptidoform": pa.string(),
@@ -46,35 +45,13 @@ species, ``train`` or ``validation`` for pre-training rows. ``occurs_in``: the s
 """
 
 NON_SPECIFIC = "non-specific"
-_BRACKETS = re.compile(r"\[[^\]]*\]-?")
 
 logger = logging.getLogger(__name__)
 
 
-def merged_sequence(peptidoform: str) -> str:
-    """The residues of a ProForma string with I read as L: what two rows must not share across a split."""
-    return _BRACKETS.sub("", peptidoform).replace("I", "L")
-
-
-def is_validation(peptidoform: str, share: float) -> bool:
-    """Whether the sequence belongs to the validation share; depends on the sequence alone.
-
-    Parameters
-    ----------
-    share : 0…1, of all sequences.
-    """
-    (bits,) = _hashes([merged_sequence(peptidoform)])
-    return int(bits) < share * 2**64 - 2**63
-
-
-def validation_mask(table: pa.Table, share: float) -> NDArray[np.bool_]:
-    """(rows,), `is_validation` of the column ``peptidoform`` of peptides or spectra."""
-    return np.array([is_validation(text, share) for text in _texts(table, "peptidoform")], np.bool_)
-
-
 def test_rows(table: pa.Table, held_out: str) -> pa.Table:
     """The rows of a fold's held-out species, of peptides or spectra."""
-    return table.filter(pa.array([fold == held_out for fold in _texts(table, "fold")], pa.bool_()))
+    return table.filter(pa.array([fold == held_out for fold in texts_of(table, "fold")], pa.bool_()))
 
 
 def held_out_sequences(peptides: pa.Table, held_out: str) -> frozenset[str]:
@@ -83,7 +60,7 @@ def held_out_sequences(peptides: pa.Table, held_out: str) -> frozenset[str]:
     return frozenset(
         merged_sequence(text)
         for text, fold, species in zip(
-            _texts(peptides, "peptidoform"), _texts(peptides, "fold"), occurs_in, strict=True
+            texts_of(peptides, "peptidoform"), texts_of(peptides, "fold"), occurs_in, strict=True
         )
         if fold == held_out or held_out in species
     )
@@ -96,7 +73,7 @@ def training_mask(table: pa.Table, held_out: str, forbidden: Collection[str]) ->
     ----------
     forbidden : `held_out_sequences` of the peptide table.
     """
-    rows = zip(_texts(table, "peptidoform"), _texts(table, "fold"), strict=True)
+    rows = zip(texts_of(table, "peptidoform"), texts_of(table, "fold"), strict=True)
     return np.array([fold != held_out and merged_sequence(text) not in forbidden for text, fold in rows], np.bool_)
 
 
@@ -159,7 +136,7 @@ def build_peptides(settings: PeptideSettings, seed: int, proteome_folder: Path, 
         distinct = _distinct(set().union(*digest(proteins, settings)))
         if not distinct:
             raise InputError("gives no peptide", path=proteome_folder / f"{species.slug}.fasta", remedy=_WIDEN)
-        hashes[species.slug] = np.unique(_hashes(distinct))
+        hashes[species.slug] = np.unique(sequence_hashes(distinct))
         rng = np.random.default_rng([seed, species.taxon])
         peptides = list(distinct.values())
         chosen[species.slug] = [peptides[i] for i in rng.permutation(len(peptides))[: settings.per_species]]
@@ -190,7 +167,7 @@ def _pretraining_peptides(
     found: dict[str, str] = {}
     for peptides in digest(shuffled, settings):
         distinct = _distinct(peptides)
-        known = _is_among(_hashes(distinct), forbidden)
+        known = _is_among(sequence_hashes(distinct), forbidden)
         found.update((key, distinct[key]) for key, is_known in zip(distinct, known, strict=True) if not is_known)
         if len(found) >= settings.pretraining:
             break
@@ -211,7 +188,7 @@ def _sample(
     peptidoforms = sampler.sample(sequences, rng)
     shares = np.array(list(settings.charge_shares.values()), np.float64)
     charges = rng.choice(list(settings.charge_shares), len(sequences), p=shares / shares.sum())
-    keys = _hashes(dict.fromkeys(sequence.replace("I", "L") for sequence in sequences))
+    keys = sequence_hashes(dict.fromkeys(sequence.replace("I", "L") for sequence in sequences))
     occurrence = {slug: _is_among(keys, known) for slug, known in hashes.items()}
     occurs_in = [[slug for slug, rows in occurrence.items() if rows[row]] for row in range(len(sequences))]
     fold: str | None
@@ -232,14 +209,6 @@ def _distinct(peptides: set[str]) -> dict[str, str]:
     return distinct
 
 
-def _hashes(merged: Iterable[str]) -> NDArray[np.int64]:
-    """64 bits for each sequence, so that the digests of whole proteomes fit into memory.
-
-    That two of a million share theirs has a chance of 1e-8 and would cost one needlessly excluded peptide.
-    """
-    return np.frombuffer(b"".join(hashlib.blake2b(s.encode(), digest_size=8).digest() for s in merged), np.int64)
-
-
 def _is_among(hashes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(hashes,); ``known`` is sorted, for `np.isin` would sort it again at every call."""
     found = known.searchsorted(hashes).clip(max=len(known) - 1)
@@ -249,12 +218,6 @@ def _is_among(hashes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np
 
 def _is_plain(peptide: str) -> bool:
     return RESIDUE_MASSES.keys() >= set(peptide)
-
-
-def _texts(table: pa.Table, column: str) -> list[str]:
-    """A column's strings, empty where null."""
-    values: list[Any] = table.column(column).to_pylist()
-    return [value or "" for value in values]
 
 
 def _check(settings: PeptideSettings) -> None:

@@ -138,7 +138,7 @@ def gaussian_spectrum_loss(mz: Tensor, intensity: Tensor, ions: Tensor, sigma_da
     ions : (batch, ions), Th, +inf where there is none.
     """
     wide = sigma_da * 2**0.5
-    height = ions.isfinite().float()
+    height = ions.isfinite().to(intensity.dtype)
     cross = torch.einsum("bp,bpi,bi->b", intensity, _gaussian(mz, ions, wide), height)
     observed = torch.einsum("bp,bpq,bq->b", intensity, _gaussian(mz, mz, wide), intensity)
     rendered = torch.einsum("bi,bij,bj->b", height, _gaussian(ions, ions, wide), height)

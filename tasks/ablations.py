@@ -11,13 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
 from data.atomic import make_folder, write_atomically
-from data.batches import SpectrumSet
-from data.peptides import validation_mask
+from data.batches import SpectrumSet, pretraining_sets
 from data.seeding import derive, generator
 from data.settings import PreprocessingSettings
 from model.checkpoint import autocast, load_network
@@ -83,17 +78,11 @@ def ablate(params: dict[str, Any], root: str, name: str) -> dict[str, Any]:
     key = {"recipe": recipe.as_json(), "ablations": {"test_spectra": settings.ablations.test_spectra}}
     if path.exists() and (found := json.loads(path.read_text()))["key"] == key:
         return dict(found)
-    share = settings.peptides.validation_share
-
-    def is_test(table: pa.Table) -> NDArray[np.bool_]:
-        return validation_mask(table, share)
-
-    shards = workspace.clean_shards
-    unseen = SpectrumSet.from_shards(shards, lambda table: _pretraining(table) & is_test(table))
+    seen, unseen = pretraining_sets(workspace.clean_shards, settings.peptides.validation_share)
     folder = workspace.ablation(name).with_suffix("")
     summary = train(
         recipe=recipe,
-        training_set=SpectrumSet.from_shards(shards, lambda table: _pretraining(table) & ~is_test(table)),
+        training_set=seen,
         validation_set=unseen,
         folder=folder,
     )
@@ -116,10 +105,6 @@ def ablate(params: dict[str, Any], root: str, name: str) -> dict[str, Any]:
     write_atomically(path, json.dumps(result, indent=1).encode())
     shutil.rmtree(folder)
     return result
-
-
-def _pretraining(table: pa.Table) -> NDArray[np.bool_]:
-    return np.asarray(table.column("fold").is_null(), bool)
 
 
 def _measured(network: Network, spectra: SpectrumSet, preprocessing: PreprocessingSettings, steps: int) -> Refinement:

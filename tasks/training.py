@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from data.atomic import atomic_path, make_folder, write_atomically
 from data.augmentation import source_name
-from data.batches import SpectrumSet, spectra_of_shards
+from data.batches import SpectrumSet, pretraining_sets, spectra_of_shards
 from data.errors import InputError
-from data.peptides import held_out_sequences, training_mask, validation_mask
+from data.peptides import held_out_sequences, training_mask
 from data.predictions import Prediction
 from data.readers import read_spectra
 from data.schema import Spectrum
 from data.seeding import derive
+from data.splits import validation_mask
 from data.vocabulary import VOCABULARY
 from model.inference import Sequencer
 from model.metrics import bootstrap_intervals, evaluate, residue_confusion, token_accuracy_by_step
@@ -37,20 +38,12 @@ _RECURSION_SPECTRA = 512
 def train_model(params: dict[str, Any], root: str, name: str, evidence: bool) -> dict[str, Any]:
     """Train on the pre-training peptides; ``evidence=False`` gives the plain recursion to compare with."""
     settings, workspace = Params.model_validate(params), Workspace(Path(root))
-    share = settings.peptides.validation_share
-
-    def is_pretraining(table: pa.Table) -> NDArray[np.bool_]:
-        return np.asarray(table.column("fold").is_null(), bool)
-
+    training_set, validation_set = pretraining_sets(workspace.clean_shards, settings.peptides.validation_share)
     network = replace(settings.network, evidence=evidence and settings.network.evidence)
     summary = train(
-        recipe=_recipe(settings, network, settings.training, derive(settings.seed, "train")),
-        training_set=SpectrumSet.from_shards(
-            workspace.clean_shards, lambda table: is_pretraining(table) & ~validation_mask(table, share)
-        ),
-        validation_set=SpectrumSet.from_shards(
-            workspace.clean_shards, lambda table: is_pretraining(table) & validation_mask(table, share)
-        ),
+        recipe=replace(pretraining_recipe(settings), network=network),
+        training_set=training_set,
+        validation_set=validation_set,
         real_set=real_spectra(settings),
         folder=workspace.model(name),
     )
@@ -100,6 +93,11 @@ def run_fold(params: dict[str, Any], root: str, species: str) -> dict[str, Any]:
     }
     write_atomically(workspace.fold_report(species), json.dumps(report, indent=1).encode())
     return report
+
+
+def pretraining_recipe(settings: Params) -> Recipe:
+    """The recipe of the network that is trained on the pre-training peptides."""
+    return _recipe(settings, settings.network, settings.training, derive(settings.seed, "train"))
 
 
 def _recipe(settings: Params, network: NetworkSettings, training: TrainingSettings, seed: int) -> Recipe:

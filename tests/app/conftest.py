@@ -13,6 +13,7 @@ from data.chemistry import ION_SERIES, WATER, fragment_mz, precursor_mz
 from data.schema import Spectrum
 from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import VOCABULARY
+from model.recipe import Recipe
 from model.settings import NetworkSettings, StageSettings, TrainingSettings
 from model.trainer import train
 
@@ -33,18 +34,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     spectra = SpectrumSet.from_spectra([ladder(peptide) for peptide in ("PEPTLDEK", "SAMPLER", "VELVETK")])
     train(
-        network=NetworkSettings(
-            width=16, heads=2, encoder_layers=0, core_layers=1, slots=32, candidate_width=8, steps=4
+        recipe=Recipe(
+            network=NetworkSettings(
+                width=16, heads=2, encoder_layers=0, core_layers=1, slots=32, candidate_width=8, steps=4
+            ),
+            training=TrainingSettings(
+                stages=(StageSettings(name="clean", updates=3),), batch_size=4, validate_every=3, warmup_updates=1
+            ),
+            noise=NoiseSettings(),
+            preprocessing=PreprocessingSettings(),
+            seed=1,
         ),
-        training=TrainingSettings(
-            stages=(StageSettings(name="clean", updates=3),), batch_size=4, validate_every=3, warmup_updates=1
-        ),
-        noise=NoiseSettings(),
-        preprocessing=PreprocessingSettings(),
         training_set=spectra,
         validation_set=spectra,
         folder=folder,
-        seed=1,
     )
     return folder
 

@@ -22,15 +22,13 @@ from data.peptides import (
     build_peptides,
     digest,
     held_out_sequences,
-    is_validation,
-    merged_sequence,
     training_mask,
     training_rows,
-    validation_mask,
 )
 from data.peptidoform import parse_peptidoform
 from data.proteomes import GENERAL, SPECIES, Protein, read_fasta, write_proteomes
 from data.settings import PeptideSettings, ProteomeSettings
+from data.splits import is_validation, merged_sequence, validation_mask
 from data.vocabulary import VOCABULARY
 
 SLUGS = [species.slug for species in SPECIES]
