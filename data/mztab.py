@@ -1,5 +1,6 @@
 """mzTab 1.0 (Griss et al. 2014) of de novo peptides: its metadata and its PSM section, line by line."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -93,19 +94,35 @@ def _accessions(token: str) -> list[int]:
     return [int(part.split("]")[0]) for part in token.split("UNIMOD:")[1:]]
 
 
+_GAP = re.compile(r"X\[(\+[\d.]+)\]")
+_STAND_IN = "G"
+
+
+def _with_gaps(peptidoform: str) -> tuple[Peptidoform, dict[int, str]]:
+    """The peptidoform with a stand-in for each gap, and the gaps' masses by residue, counted from 0."""
+    gaps: dict[int, str] = {}
+    while match := _GAP.search(peptidoform):
+        peptidoform = f"{peptidoform[: match.start()]}{_STAND_IN}{peptidoform[match.end() :]}"
+        before = parse_peptidoform(peptidoform[: match.start() + 1])
+        gaps[len(before.residues) - 1] = match[1]
+    return parse_peptidoform(peptidoform), gaps
+
+
 def _row(prediction: Prediction, number: int, runs: dict[str, int]) -> list[str]:
-    form = parse_peptidoform(prediction.peptidoform)
+    form, gaps = _with_gaps(prediction.peptidoform)
+    residues = "".join("X" if place in gaps else letter for place, letter in enumerate(form.residues))
+    modifications = [*_modifications(form), *(f"{place + 1}-CHEMMOD:{mass}" for place, mass in gaps.items())]
     file, _, native = prediction.spectrum_id.rpartition(":")
     native = native.partition("/")[0]
     reference = native if "=" in native else f"index={native}"
     time = _NULL if prediction.retention_time is None else f"{prediction.retention_time:.3f}"
     return [
-        form.residues,
+        residues,
         str(number),
         *[_NULL] * 4,
         _SEARCH_ENGINE,
         f"{prediction.peptide_score:.6f}",
-        ",".join(_modifications(form)) or _NULL,
+        ",".join(modifications) or _NULL,
         time,
         str(prediction.precursor_charge),
         f"{prediction.precursor_mz:.6f}",

@@ -94,7 +94,7 @@ def begin(rows: Rows, network: Network, stage: StageSettings, peak_columns: int,
         gap_mass=torch.from_numpy(rows.gap_mass).to(device),
         state=State(
             answer.float(),
-            state.latent.detach().clone(),
+            state.latent,
             torch.from_numpy(rows.age).to(device),
             torch.from_numpy(rows.gap_mass).to(device).float() * known[..., 0],
         ),

@@ -31,7 +31,7 @@ def offer(network: Network, texts: Sequence[str]) -> Network:
         raise InputError("modifications can be offered only to a network with evidence", record="network.evidence")
     known = {token.text for token in network.vocabulary.tokens}
     vocabulary = Vocabulary([text for text in texts if text not in known])
-    wider = Network(network.settings, vocabulary).to(network.first_latent.device)
+    wider = Network(network.settings, vocabulary).to(network.candidates.device)
     wider.load_state_dict(_widened(network, wider))
     allowed = {int(number) for number in network.candidates}
     for text in texts:

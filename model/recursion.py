@@ -152,7 +152,6 @@ class Network(nn.Module):
         self.answer_in = nn.Linear(tokens, width, bias=False)
         self.slot = nn.Embedding(settings.slots, width)
         self.step = nn.Embedding(_STEP_EMBEDDINGS, width)
-        self.first_latent = nn.Parameter(torch.zeros(width))
         self.head = nn.Linear(width, tokens)
         self.gate = nn.Linear(width, 1)
         nn.init.zeros_(self.gate.weight)
@@ -205,10 +204,10 @@ class Network(nn.Module):
     def start(self, batch: int, slots: int | None = None) -> State:
         """The empty answer."""
         slots = slots or self.settings.slots
-        device = self.first_latent.device
+        device = self.candidates.device
         return State(
             answer=torch.zeros(batch, slots, len(self.vocabulary), device=device),
-            latent=self.first_latent.expand(batch, slots, -1),
+            latent=torch.zeros(batch, slots, self.settings.width, device=device),
             step=torch.zeros(batch, dtype=torch.int64, device=device),
             gap_mass=torch.zeros(batch, slots, device=device),
         )

@@ -88,7 +88,8 @@ def train(
     try:
         with _asked_to_stop() as asked:
             run.resume()
-            run.validate(on_metrics)
+            if run.summary.updates == 0:
+                run.validate(on_metrics)
             while run.summary.updates < run.total:
                 run.update(on_metrics)
                 if asked.is_set() and run.summary.updates < run.total:
@@ -168,10 +169,10 @@ class _Run:
         """The carry with new rows in the place of the finished ones."""
         if self.carry is None:
             self.carry = self._new_rows(self.world.shares(self.training.batch_size), stage)
+        if not self.flops:
             steps = self.training.steps_per_update
             self.flops = flops_of_update(self.network, self.carry, steps) * self.world.size
             self.peak = peak_flops(self.device, self.training.precision) * self.world.size
-            return self.carry
         places = self.carry.finished.nonzero()[:, 0]
         wanted = self.world.gathered(len(places))
         if sum(wanted):

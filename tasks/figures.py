@@ -78,7 +78,7 @@ def loss_curves(curves: Mapping[str, Sequence[Mapping[str, float | str]]]) -> st
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 3.2))
         for (name, curve), colour in zip(curves.items(), COLOURS, strict=False):
-            axes.plot([e["update"] for e in curve], [e["loss"] for e in curve], color=colour, label=name)
+            axes.plot([e["update"] for e in curve], [e["tokens"] for e in curve], color=colour, label=name)
         for before, after in _stage_changes(next(iter(curves.values()), [])):
             axes.axvline(float(before), color="#999999", linewidth=0.8, linestyle=":")
             axes.annotate(f" {after}", (float(before), 1), xycoords=("data", "axes fraction"), fontsize=7, va="top")

@@ -108,7 +108,7 @@ def _same(prediction: Prediction) -> bool:
 def _curves(data: ReportData) -> dict[str, tuple[Sequence[str], Iterable[Sequence[Any]]]]:
     """Tables for `dvc plots`: the first column is x, each of the others a line."""
     losses = {
-        name: {entry["update"]: entry["loss"] for entry in training["curve"]}
+        name: {entry["update"]: entry["tokens"] for entry in training["curve"]}
         for name, training in data.trainings.items()
     }
     accuracy = {

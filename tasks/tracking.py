@@ -77,15 +77,26 @@ class Tracker:
         self._client.set_terminated(run, "FAILED" if failed else "FINISHED")
 
 
+_BY_STEP = ("token_accuracy", "cross_entropy", "edit_rate", "edit_quality")
+
+
 def training_points(summary: Mapping[str, Any]) -> Iterable[tuple[str, float, int]]:
-    """The curves of a training summary as metric points."""
+    """The curves of a training summary as metric points: by update, and of the last validation by refinement step."""
     for entry in summary["curve"]:
-        yield "loss", entry["loss"], entry["update"]
-        yield "learning_rate", entry["learning_rate"], entry["update"]
+        yield from ((k, v, entry["update"]) for k, v in entry.items() if k not in ("update", "stage"))
     for entry in summary["validation"]:
-        for step, accuracy in enumerate(entry["token_accuracy_by_step"], start=1):
-            yield f"token_accuracy_step_{step}", accuracy, entry["update"]
-        yield "validation_peptide_recall", entry["peptide_recall"], entry["update"]
+        for level in ("easy", "hard"):
+            figures = entry[level]
+            for step, accuracy in enumerate(figures["token_accuracy_by_step"], start=1):
+                yield f"{level}_token_accuracy_step_{step}", accuracy, entry["update"]
+            yield f"{level}_peptide_recall", figures["peptide_recall_by_step"][-1], entry["update"]
+            yield f"{level}_convergence_step", figures["convergence_step"], entry["update"]
+            for bin_name, accuracy in figures["token_accuracy_by_length"].items():
+                yield f"{level}_token_accuracy_length_{bin_name}", accuracy, entry["update"]
+    for level in ("easy", "hard") if summary["validation"] else ():
+        for name in _BY_STEP:
+            for step, value in enumerate(summary["validation"][-1][level][f"{name}_by_step"], start=1):
+                yield f"{level}_{name}_by_step", value, step
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

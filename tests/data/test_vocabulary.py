@@ -123,8 +123,9 @@ def test_what_has_no_token_is_named_with_the_nearest_that_has(text: str, named: 
     assert str(caught.value).endswith(f"The nearest known is {nearest}.")
 
 
-def test_another_vocabulary_is_another_list_of_texts() -> None:
-    acetylated = Vocabulary(("G", "L", "K", "K[UNIMOD:1]"))
+def test_offered_tokens_follow_the_known_ones() -> None:
+    acetylated = Vocabulary(("K[UNIMOD:1]",))
+    assert acetylated.tokens[: len(VOCABULARY)] == VOCABULARY.tokens
     assert acetylated.decode(acetylated.encode("GIK[Acetyl]")) == "GLK[UNIMOD:1]"
     with pytest.raises(InputError, match="UNIMOD:99999 has no mass"):
         Vocabulary(("K[UNIMOD:99999]",))
@@ -147,3 +148,23 @@ def test_annotated_spectra_are_encoded(mirror: Path) -> None:
                     continue
                 assert VOCABULARY.token_masses(ids).sum() + WATER == pytest.approx(peptide.mass, abs=1e-6)
     assert refused == WITHOUT_TOKEN
+
+
+def test_a_gap_is_written_and_read_with_its_mass() -> None:
+    ids = [*VOCABULARY.encode("PE"), GAP, *VOCABULARY.encode("K")]
+    text = VOCABULARY.decode(ids, [0, 0, 234.56785, 0])
+    assert text == "PEX[+234.5679]K"
+    read, masses = VOCABULARY.read(text)
+    assert read == ids
+    assert masses[2] == pytest.approx(234.5679) and masses[3] == VOCABULARY.masses[ids[3]]
+
+
+def test_what_the_vocabulary_lacks_is_read_by_its_mass() -> None:
+    ids, masses = VOCABULARY.read("SAK[UNIMOD:34]")
+    assert ids[2] == GAP
+    assert masses[2] == pytest.approx(mass.calculate_mass(sequence="K") - WATER + 14.01565, abs=1e-4)
+    offered = Vocabulary(["K[UNIMOD:34]"])
+    assert offered.read("SAK[UNIMOD:34]")[0][2] == GAP + 1
+    assert VOCABULARY.read("") == ([], pytest.approx([]))
+    with pytest.raises(InputError):
+        VOCABULARY.read("not a peptide")

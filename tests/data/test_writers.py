@@ -105,3 +105,11 @@ def test_bad_outputs_are_named(tmp_path):
     (tmp_path / "folder.tsv").mkdir()
     with pytest.raises(OutputError, match="is a folder"):
         write(tmp_path / "folder.tsv")
+
+
+def test_a_gap_is_an_unknown_residue_with_its_mass(tmp_path):
+    gapped = Prediction("run.mgf:1", 500.0, 2, None, "C[UNIMOD:4]AX[+234.5679]K", (0.5,) * 4, 0.5, 500.0, 0.0)
+    write(tmp_path / "gap.mztab", [gapped])
+    (row,) = MzTab(str(tmp_path / "gap.mztab")).spectrum_match_table.to_dict("records")
+    assert row["sequence"] == "CAXK"
+    assert row["modifications"] == "1-UNIMOD:4,3-CHEMMOD:+234.5679"

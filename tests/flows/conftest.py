@@ -26,7 +26,12 @@ def tiny_params() -> dict[str, Any]:
     params["peptides"] |= {"per_species": 12, "pretraining": 150, "max_length": 12, "validation_share": 0.2}
     params["synthesis"] |= {"shard_rows": 100, "processes": 1}
     params["network"] |= {"width": 16, "heads": 2, "core_layers": 1, "candidate_width": 8, "slots": 16}
-    params["training"] |= {"batch_size": 8, "validate_every": 4, "checkpoint_every_minutes": 0.0, "validation_spectra": 8}
+    params["training"] |= {
+        "batch_size": 8,
+        "validate_every": 4,
+        "checkpoint_every_minutes": 0.0,
+        "validation_spectra": 8,
+    }
     params["training"]["stages"] = [{"name": "clean", "updates": 4, "learning_rate": 0.001}]
     params["cross_validation"] |= {"retry_delay_s": 0.1, "retries": 1}
     params["cross_validation"]["training"] |= {"batch_size": 8, "validate_every": 2, "validation_spectra": 8}

@@ -1,17 +1,24 @@
 """Training: exact resume, the curriculum, validation that runs, and a network that learns."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from data.errors import InputError
 from data.settings import NoiseSettings, PreprocessingSettings
+from data.vocabulary import VOCABULARY
+from model.carry import Carry
 from model.curriculum import learning_rate, stage_at
+from model.inference import Sequencer
 from model.recipe import Recipe
-from model.settings import NetworkSettings, StageSettings, TrainingSettings
-from model.trainer import train
+from model.records import read_metrics
+from model.settings import LossSettings, NetworkSettings, StageSettings, TrainingSettings
+from model.trainer import DivergedError, _Run, train
+from tests.model.conftest import ladder
 
 
 class InterruptedRunError(Exception):
@@ -109,3 +116,79 @@ def test_stages_follow_each_other_and_the_rate_falls(short_training):
     assert rates[0] == pytest.approx(rates[1] / 2, rel=0.05)
     assert rates[1:] == sorted(rates[1:], reverse=True)
     assert rates[-1] < 0.1 * rates[1]
+
+
+def test_parts_of_a_batch_accumulate_to_the_whole(tmp_path, ladders, small_network, short_training):
+    runs = [
+        run(tmp_path / str(parts), ladders, small_network, replace(short_training, accumulate=parts, precision="fp32"))
+        for parts in (1, 4)
+    ]
+    whole, parted = ([entry["loss"] for entry in each.curve] for each in runs)
+    assert parted == pytest.approx(whole, rel=1e-3)
+
+
+def test_full_unrolling_begins_every_row_anew(tmp_path, ladders, small_network, short_training):
+    unrolled = replace(short_training, steps_per_update=4, max_age=4, guided_share=0.0)
+    recipe = Recipe(
+        network=small_network, training=unrolled, noise=NoiseSettings(), preprocessing=PreprocessingSettings(), seed=1
+    )
+    trainer = _Run(recipe, ladders, ladders, None, tmp_path, None, "cpu")
+    trainer.records.begin(trainer.summary)
+    for update in range(1, 4):
+        trainer.update(None)
+        assert trainer.carry.finished.all() and (trainer.carry.state.step == 4).all()
+        assert trainer.stream.position == 16 * update
+
+
+def test_muon_learns_and_resumes_exactly(tmp_path, ladders, small_network, short_training):
+    muon = replace(short_training, optimizer="muon")
+    run(tmp_path / "unbroken", ladders, small_network, muon)
+
+    def interrupt(update, stage, metrics):
+        if update == 8:
+            raise InterruptedRunError
+
+    with pytest.raises(InterruptedRunError):
+        run(tmp_path / "broken", ladders, small_network, muon, on_metrics=interrupt)
+    run(tmp_path / "broken", ladders, small_network, muon)
+    assert equal(weights(tmp_path / "unbroken"), weights(tmp_path / "broken"))
+
+
+def test_a_loss_that_is_no_number_stops_with_the_batch_saved(tmp_path, ladders, small_network, short_training):
+    wild = replace(short_training, stages=(StageSettings(name="wild", updates=50, learning_rate=1e30),))
+    with pytest.raises(DivergedError, match="not a number") as error:
+        run(tmp_path, ladders, small_network, wild)
+    carry = Carry.from_tensors(load_file(tmp_path / "diverged.safetensors"))
+    assert len(carry.target) == 16 and str(tmp_path) in str(error.value)
+
+
+def test_metrics_are_json_lines_of_the_unbroken_story(tmp_path, ladders, small_network, short_training):
+    def interrupt(update, stage, metrics):
+        if update == 8:
+            raise InterruptedRunError
+
+    with pytest.raises(InterruptedRunError):
+        run(tmp_path, ladders, small_network, short_training, on_metrics=interrupt)
+    run(tmp_path, ladders, small_network, short_training)
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert [(line["kind"], line["update"]) for line in lines] == [
+        ("validate", 0), ("validate", 4), ("validate", 8), ("train", 10), ("train", 12), ("validate", 12),
+    ]  # fmt: skip
+    assert {"loss", "tokens", "samples_per_second", "mfu", "learning_rate"} <= lines[3].keys()
+    assert 0 < lines[3]["mfu"] < 1.5
+    assert lines[0]["hard"]["spectra"] == 32
+
+
+def test_all_features_and_losses_train_together(tmp_path, ladders, small_network, short_training):
+    network = replace(
+        small_network, right_anchor=True, residual_encoder=True, gap=True, halting=True, confidence=True, quality="true"
+    )
+    loss = LossSettings(step_weights="exponential", label_smoothing=0.1, spectrum="matched filter")
+    stages = tuple(replace(stage, precursor_weight=0.1, doubly_charged=False) for stage in short_training.stages)
+    training = replace(short_training, stages=stages, loss=loss, gap_share=0.3, corrupted_share=0.2)
+    summary = run(tmp_path, ladders, network, training)
+    names = {"tokens", "precursor", "spectrum", "gap", "confidence", "halting"}
+    assert names <= summary.curve[-1].keys()
+    assert all(0 <= summary.curve[-1][name] < 20 for name in names)
+    prediction = next(iter(Sequencer(tmp_path).sequence([ladder("PEPTLDEK", 2, np.random.default_rng(0))])))
+    assert prediction.peptidoform == "" or VOCABULARY.read(prediction.peptidoform)[0]

@@ -69,3 +69,42 @@ def test_missing_broken_and_empty_files(tmp_path):
     (tmp_path / "empty.yaml").write_text("")
     with pytest.raises(InputError, match="holds no parameters"):
         load_params(tmp_path / "empty.yaml")
+
+
+ROADMAP = {  # the seven stages of the roadmap's curriculum, as it lists them
+    "clean_share": [0.8, 0.6, 0.4, 0.2, 0, 0, 0],
+    "lengths": [(7, 12), (10, 15), (12, 18), (12, 20), (12, 22), (12, 25), (12, 25)],
+    "noise_peaks": [5, 10, 15, 20, 25, 30, 30],
+    "peak_dropout": [0.15, 0.2, 0.3, 0.35, 0.4, 0.45, 0.45],
+    "peak_error_ppm": [5, 8, 10, 12, 15, 20, 20],
+    "intensity_sigma": [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.7],
+    "precursor_weight": [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.3],
+    "updates": [10_000, 10_000, 10_000, 15_000, 15_000, 20_000, 20_000],
+}
+
+
+def test_the_aggressive_curriculum_is_the_roadmaps():
+    stages = load_params(ROOT / "params.yaml").curricula["aggressive_noise"]
+    for key, expected in ROADMAP.items():
+        holders = [stage if hasattr(stage, key) else stage.uniform_noise for stage in stages]
+        assert [getattr(holder, key) for holder in holders] == expected, key
+    assert all(stage.noise_level == (1.0, 1.0) for stage in stages)
+    assert [stage.doubly_charged for stage in stages] == [False] + [True] * 6
+
+
+def test_the_mixed_curriculum_goes_over_to_measured_spectra():
+    stages = load_params(ROOT / "params.yaml").curricula["mixed_real"]
+    assert [stage.synthetic_share for stage in stages] == [1.0, 0.8, 0.5, 0.2, 0.0]
+
+
+@pytest.mark.parametrize("name", ["fast", "aggressive_noise", "progressive_length", "mixed_real"])
+def test_a_training_may_name_its_curriculum(tmp_path, name):
+    path = write(tmp_path, lambda params: params["training"].update(stages=name))
+    params = load_params(path)
+    assert params.training.stages == params.curricula[name]
+
+
+def test_an_unknown_curriculum_is_named_with_its_nearest_neighbour(tmp_path):
+    path = write(tmp_path, lambda params: params["training"].update(stages="agressive_noise"))
+    with pytest.raises(InputError, match="no curriculum 'agressive_noise'; did you mean 'aggressive_noise'"):
+        load_params(path)
