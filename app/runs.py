@@ -18,6 +18,7 @@ Root = Annotated[Path, typer.Option("--workspace", help="Folder of the pipeline'
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 _ROOT = Path("workspace")
+_WIDE = 400
 _SHOWN = ("loss", "easy_token_accuracy", "easy_peptide_recall", "hard_token_accuracy", "samples_per_second")
 
 
@@ -96,5 +97,5 @@ def _print(table: Table) -> None:
     """Cut to the terminal's width on a terminal, whole elsewhere."""
     console = Console()
     if not console.is_terminal:
-        console = Console(width=max(console.measure(table).maximum, 80))
+        console = Console(width=_WIDE)
     console.print(table)

@@ -114,7 +114,8 @@ class Objective(nn.Module):
         for sigma in sorted(set(self.sigmas)):
             here = (of_row == sigma).nonzero()[:, 0]
             if len(here):
-                found = loss(index.mz[here], index.intensity[here], ions[here], sigma)
+                with torch.autocast(ages.device.type, enabled=False):
+                    found = loss(index.mz[here], index.intensity[here], ions[here], sigma)
                 rows = rows.index_put((here,), found)
         return rows
 

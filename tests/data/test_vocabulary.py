@@ -152,7 +152,7 @@ def test_annotated_spectra_are_encoded(mirror: Path) -> None:
 
 def test_a_gap_is_written_and_read_with_its_mass() -> None:
     ids = [*VOCABULARY.encode("PE"), GAP, *VOCABULARY.encode("K")]
-    text = VOCABULARY.decode(ids, [0, 0, 234.56785, 0])
+    text = VOCABULARY.decode(ids, [0, 0, 234.56789, 0])
     assert text == "PEX[+234.5679]K"
     read, masses = VOCABULARY.read(text)
     assert read == ids

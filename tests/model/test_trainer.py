@@ -179,11 +179,12 @@ def test_metrics_are_json_lines_of_the_unbroken_story(tmp_path, ladders, small_n
     assert lines[0]["hard"]["spectra"] == 32
 
 
-def test_all_features_and_losses_train_together(tmp_path, ladders, small_network, short_training):
+@pytest.mark.parametrize("spectrum", ["matched filter", "gaussian"])
+def test_all_features_and_losses_train_together(tmp_path, ladders, small_network, short_training, spectrum):
     network = replace(
         small_network, right_anchor=True, residual_encoder=True, gap=True, halting=True, confidence=True, quality="true"
     )
-    loss = LossSettings(step_weights="exponential", label_smoothing=0.1, spectrum="matched filter")
+    loss = LossSettings(step_weights="exponential", label_smoothing=0.1, spectrum=spectrum)
     stages = tuple(replace(stage, precursor_weight=0.1, doubly_charged=False) for stage in short_training.stages)
     training = replace(short_training, stages=stages, loss=loss, gap_share=0.3, corrupted_share=0.2)
     summary = run(tmp_path, ladders, network, training)

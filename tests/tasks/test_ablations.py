@@ -47,6 +47,6 @@ def test_the_table_shows_steps_lengths_and_costs():
     figures = asdict(tracker.result())
     row = {"name": "x", "parameters": 12345, "training_spectra_per_second": 99.6, "inference_spectra_per_second": 7.2}
     text = "\n".join(markdown([row | {"clean": figures, "hard": figures}]))
-    assert "| x | 0.0 | 100.0 | 100.0 | – | – | 100.0 |" in text
+    assert "| x | 0.0 | 100.0 | 100.0 | – | – | – | 100.0 |" in text
     assert "| x | 12,345 | 100 | 7 |" in text
     assert "| row | 0–9 |" in text

@@ -105,8 +105,8 @@ def make_workspace(root: Path, failed: tuple[str, ...]) -> Workspace:
     write_json(workspace.recursion_report, {"pretrained": recursion, "plain": plain})
     for model in ("pretrained", "plain"):
         curve = [
-            {"update": 10, "stage": "clean", "loss": 3.0, "learning_rate": 1e-3},
-            {"update": 20, "stage": "full", "loss": 2.0, "learning_rate": 1e-3},
+            {"update": 10, "stage": "clean", "loss": 3.1, "tokens": 3.0, "learning_rate": 1e-3},
+            {"update": 20, "stage": "full", "loss": 2.1, "tokens": 2.0, "learning_rate": 1e-3},
         ]
         training = {"parameters": 5, "updates": 20, "samples": 40, "seconds": 1.5, "curve": curve, "validation": []}
         write_json(workspace.model(model) / "training.json", training)
