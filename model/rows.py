@@ -85,7 +85,7 @@ class RowSource:
             if stage.synthetic_share < 1 and self.real is None:
                 raise InputError(
                     f"stage {stage.name} trains on measured spectra, and there are none",
-                    remedy="Name annotated spectra in training.real_spectra",
+                    remedy="Name a file of annotated spectra in real_spectra (params.yaml) or with --real",
                 )
 
     @property
