@@ -43,7 +43,7 @@ def cross_validate_fold(
         f"fold {species}", provenance_tags(settings, workspace) | {"inputs_hash": inputs_hash}, parent_run
     )
     try:
-        tracker.parameters(run, params | {"species": species})
+        tracker.parameters(run, settings.of_training() | {"species": species})
         arguments = {"params": params, "root": root, "species": species}
         report = run_isolated(run_fold, arguments, lambda line: log.info("%s: %s", species, line))
         summary = json.loads((workspace.fold_model(species) / "training.json").read_text())

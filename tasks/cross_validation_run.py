@@ -26,7 +26,7 @@ def open_parent_run(tracker: Tracker, params: Params, workspace: Workspace, inpu
     if recorded.get("inputs") == key and tracker.reopen_run(recorded["run"]):
         return str(recorded["run"])
     run = tracker.open_run("nine-species cross-validation", provenance_tags(params, workspace))
-    tracker.parameters(run, params.model_dump(mode="json"))
+    tracker.parameters(run, params.of_training())
     record = workspace.fold_model(_RECORD)
     make_folder(record.parent)
     write_atomically(record, json.dumps({"inputs": key, "run": run}).encode())

@@ -102,6 +102,10 @@ class Params(_Section):
     curricula: dict[str, tuple[StageSettings, ...]]
     real_spectra: str | None = None
 
+    def of_training(self) -> dict[str, Any]:
+        """What made a network, as plain values: all but the ablation's rows and the curricula that no training names."""
+        return self.model_dump(mode="json", exclude={"ablations", "curricula"})
+
     @model_validator(mode="before")
     @classmethod
     def _with_stages_of_curricula(cls, values: Any) -> Any:

@@ -1,5 +1,6 @@
 """The one door to MLflow: a tracker that opens runs and writes them in batches."""
 
+import re
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ EXPERIMENT = "peptrm"
 _BATCH = 1000
 _MAX_PARAMETERS = 100
 _MAX_VALUE = 6000
+_REFUSED = re.compile(r"[^\w\-. :/]")
 
 
 class Tracker:
@@ -49,8 +51,8 @@ class Tracker:
         return True
 
     def parameters(self, run: str, values: Mapping[str, Any]) -> None:
-        """Log nested parameters under dotted names."""
-        flat = [Param(name, str(value)[:_MAX_VALUE]) for name, value in _flatten(values)]
+        """Log nested parameters under dotted names; characters that MLflow refuses in names become underscores."""
+        flat = [Param(_REFUSED.sub("_", name), str(value)[:_MAX_VALUE]) for name, value in _flatten(values)]
         for first in range(0, len(flat), _MAX_PARAMETERS):
             self._client.log_batch(run, params=flat[first : first + _MAX_PARAMETERS])
 

@@ -19,7 +19,7 @@ def train_network(params: Params, workspace: Workspace, name: str, evidence: boo
     tracker = Tracker(workspace)
     run = tracker.open_run(f"train {name}", provenance_tags(params, workspace))
     try:
-        tracker.parameters(run, params.model_dump(mode="json") | {"evidence": evidence})
+        tracker.parameters(run, params.of_training() | {"evidence": evidence})
         arguments = {"params": params.model_dump(mode="json"), "root": str(workspace.root), "name": name}
         summary = run_isolated(
             train_model, arguments | {"evidence": evidence}, lambda line: log.info("%s: %s", name, line)
