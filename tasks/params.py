@@ -103,7 +103,7 @@ class Params(_Section):
     real_spectra: str | None = None
 
     def of_training(self) -> dict[str, Any]:
-        """What made a network, as plain values: all but the ablation's rows and the curricula that no training names."""
+        """What made a network, as plain values: without the ablation and the curricula, which no training names."""
         return self.model_dump(mode="json", exclude={"ablations", "curricula"})
 
     @model_validator(mode="before")
