@@ -108,10 +108,17 @@ class RowSource:
     def _synthetic(self, count: int, stage: StageSettings, rng: np.random.Generator) -> Rows:
         low, high = stage.noise_level
         level = np.where(rng.random(count) < stage.clean_share, 0.0, rng.uniform(low, high, count))
-        noise = stage.uniform_noise.settings() if stage.uniform_noise else self.noise
         rows = self._samplers[0].draw(count, rng, stage.lengths)
-        share = self.training.gap_share
-        drawn = self.synthetic.draw(rows, level, noise, self.preprocessing, rng, share)
+        uniform = rng.random(count) < (stage.uniform_share if stage.uniform_noise else 0.0)
+        parts = [self._noisy(rows[~uniform], level[~uniform], self.noise, rng)]
+        if stage.uniform_noise is not None:
+            parts.append(self._noisy(rows[uniform], level[uniform], stage.uniform_noise.settings(), rng))
+        return Rows.joined(parts)
+
+    def _noisy(
+        self, rows: NDArray[np.int64], level: NDArray[np.float64], noise: NoiseSettings, rng: np.random.Generator
+    ) -> Rows:
+        drawn = self.synthetic.draw(rows, level, noise, self.preprocessing, rng, self.training.gap_share)
         return self._rows(drawn.peaks, drawn.tokens, drawn.gap_mass, rng)
 
     def _measured(self, count: int, stage: StageSettings, rng: np.random.Generator) -> Rows:

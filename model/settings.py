@@ -52,6 +52,7 @@ class StageSettings:
     clean_share: float = 1.0
     noise_level: tuple[float, float] = (0.0, 0.0)
     uniform_noise: UniformNoise | None = None
+    uniform_share: float = 1.0
     lengths: tuple[int, int] | None = None
     synthetic_share: float = 1.0
     precursor_weight: float = 0.0

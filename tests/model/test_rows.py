@@ -106,6 +106,15 @@ def test_uniform_noise_takes_the_place_of_structured_noise(ladders):
     assert (peaks / (2 * (lengths(rows) - 1))).mean() == pytest.approx(0.5, abs=0.04)
 
 
+def test_uniform_noise_can_be_met_by_a_share_of_the_rows(ladders):
+    noise = UniformNoise(noise_peaks=0, peak_dropout=1.0, peak_error_ppm=0.0, intensity_sigma=0.0)
+    stage = StageSettings(
+        name="x", updates=1, clean_share=0.0, noise_level=(1.0, 1.0), uniform_noise=noise, uniform_share=0.3
+    )
+    rows = Rows.joined([source_of(ladders).block(number, stage) for number in range(8)])
+    assert (~np.isfinite(rows.peaks.mz).any(1)).mean() == pytest.approx(0.3, abs=0.06)
+
+
 def test_gaps_are_made_at_their_share(ladders):
     rows = Rows.joined([source_of(ladders, gap_share=0.5).block(number, SHORT) for number in range(4)])
     assert 0.3 < (rows.target == GAP).any(1).mean() < 0.6
