@@ -1,6 +1,7 @@
 """What all tests share: reproducible hypothesis, no telemetry, and the folder of real data."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ os.environ.update(
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     OMP_NUM_THREADS="1",
 )
+
+# tests in the background are started with Ctrl-C ignored, and so would be every program that they start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("peptrm", deadline=None, derandomize=True, database=None)
 settings.load_profile("peptrm")
