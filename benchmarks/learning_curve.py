@@ -2,7 +2,7 @@
 
 python -m benchmarks.learning_curve --model DIR --ceiling clean=0.976 hard=0.800 --target clean=0.95 hard=0.75
 
-The law: what is missing to the ceiling falls as a power of the samples, ceiling − accuracy = factor · samples^(−exponent),
+The law: what is missing to the ceiling falls as a power of the samples, ceiling − accuracy = factor · samples^exponent,
 fitted by least squares on logarithms over the second half of the training's logarithmic span.
 """
 
