@@ -97,7 +97,7 @@ class RowSource:
         """A block of the stream: the same number and stage give the same rows, in whatever process."""
         rng = generator(self.seed, "rows", number)
         synthetic = rng.random(BLOCK) < stage.synthetic_share
-        parts = [self._synthetic(int(synthetic.sum()), stage, rng)]
+        parts = self._synthetic(int(synthetic.sum()), stage, rng) if synthetic.any() else []
         if self.real is not None and not synthetic.all():
             parts.append(self._measured(int((~synthetic).sum()), stage, rng))
         rows = Rows.joined(parts)
@@ -105,15 +105,17 @@ class RowSource:
         rows.peaks.noise_level[unknown] = np.nan
         return rows.select(rng.permutation(BLOCK))
 
-    def _synthetic(self, count: int, stage: StageSettings, rng: np.random.Generator) -> Rows:
+    def _synthetic(self, count: int, stage: StageSettings, rng: np.random.Generator) -> list[Rows]:
         low, high = stage.noise_level
         level = np.where(rng.random(count) < stage.clean_share, 0.0, rng.uniform(low, high, count))
         rows = self._samplers[0].draw(count, rng, stage.lengths)
         uniform = rng.random(count) < (stage.uniform_share if stage.uniform_noise else 0.0)
-        parts = [self._noisy(rows[~uniform], level[~uniform], self.noise, rng)]
-        if stage.uniform_noise is not None:
+        parts = []
+        if not uniform.all():
+            parts.append(self._noisy(rows[~uniform], level[~uniform], self.noise, rng))
+        if stage.uniform_noise is not None and uniform.any():
             parts.append(self._noisy(rows[uniform], level[uniform], stage.uniform_noise.settings(), rng))
-        return Rows.joined(parts)
+        return parts
 
     def _noisy(
         self, rows: NDArray[np.int64], level: NDArray[np.float64], noise: NoiseSettings, rng: np.random.Generator

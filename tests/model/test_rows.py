@@ -111,8 +111,16 @@ def test_uniform_noise_can_be_met_by_a_share_of_the_rows(ladders):
     stage = StageSettings(
         name="x", updates=1, clean_share=0.0, noise_level=(1.0, 1.0), uniform_noise=noise, uniform_share=0.3
     )
-    rows = Rows.joined([source_of(ladders).block(number, stage) for number in range(8)])
+    source = source_of(ladders, gap_share=0.5)
+    rows = Rows.joined([source.block(number, stage) for number in range(8)])
     assert (~np.isfinite(rows.peaks.mz).any(1)).mean() == pytest.approx(0.3, abs=0.06)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_all_rows_may_have_the_same_noise(ladders, share):
+    noise = UniformNoise(noise_peaks=1, peak_dropout=0.0, peak_error_ppm=0.0, intensity_sigma=0.0)
+    stage = StageSettings(name="x", updates=1, uniform_noise=noise, uniform_share=share)
+    assert len(source_of(ladders, gap_share=0.5).block(0, stage).target) == BLOCK
 
 
 def test_gaps_are_made_at_their_share(ladders):
