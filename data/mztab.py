@@ -33,6 +33,10 @@ _COLUMNS = (
     "opt_ms_run[1]_aa_scores",
     "opt_global_peptidoform",
     "opt_global_ppm_error",
+    "opt_global_outlier_score",
+    "opt_global_is_proven",
+    "opt_global_ambiguity",
+    "opt_global_gap",
 )
 _SOFTWARE = "[MS, MS:1001456, analysis software, PepTRM {version}]"
 _SEARCH_ENGINE = "[MS, MS:1001456, analysis software, PepTRM]"
@@ -132,6 +136,10 @@ def _row(prediction: Prediction, number: int, runs: dict[str, int]) -> list[str]
         ",".join(f"{score:.4f}" for score in prediction.residue_scores),
         prediction.peptidoform,
         _NULL if prediction.ppm_error is None else f"{prediction.ppm_error:.3f}",
+        _NULL if prediction.outlier_score is None else f"{prediction.outlier_score:.4f}",
+        _NULL if prediction.is_proven is None else str(int(prediction.is_proven)),
+        prediction.ambiguity or _NULL,
+        prediction.gap or _NULL,
     ]
 
 

@@ -13,7 +13,11 @@ class Prediction:
     retention_time : s.
     peptidoform : ProForma; empty where nothing was predicted.
     residue_scores : 0…1, one a token; an N-terminal modification is a token of its own and comes first.
-    peptide_score : 0…1.
+    peptide_score : 0…1: the probability that the peptide is right, where the model brings its calibration.
+    outlier_score : 0…1, how unlike the spectra that peptides are read from; None without a calibration.
+    is_proven : whether no other peptide of the precursor's mass is more probable; None where that was not searched.
+    ambiguity : what the spectrum cannot tell apart, ``3-4:AG=GA=K=Q``; several are separated by ``;``.
+    gap : what each residue or stretch of unknown mass may be, ``5:+243.0297=Y[UNIMOD:21](0.3ppm)``.
     ppm_error : of the precursor against the predicted peptide.
     reference : the annotation, where the spectrum had one.
     peptidoform_by_step : the answer after every refinement step, where asked for.
@@ -28,5 +32,9 @@ class Prediction:
     peptide_score: float
     calculated_mz: float | None
     ppm_error: float | None
+    outlier_score: float | None = None
+    is_proven: bool | None = None
+    ambiguity: str = ""
+    gap: str = ""
     reference: str | None = None
     peptidoform_by_step: tuple[str, ...] = ()
