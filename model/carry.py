@@ -8,17 +8,12 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from data.vocabulary import PAD
 from model.evidence import SpectrumIndex
 from model.recursion import Network, State
 from model.rows import Rows
 from model.settings import StageSettings
 from model.spectra import Spectra, to_spectra
-
-GUIDE_LOGIT = 6.0
-"""Logit of the tokens of a first answer: about 93% of 30 tokens."""
 
 
 @dataclass
@@ -84,19 +79,12 @@ def begin(rows: Rows, network: Network, stage: StageSettings, peak_columns: int,
     """
     spectra = to_spectra(rows.peaks, peak_columns, device)
     first = torch.from_numpy(rows.first).to(device)
-    state = network.start(len(first), first.shape[1])
-    known = (first != PAD)[..., None]
-    answer = functional.one_hot(first, state.answer.shape[-1]) * known * GUIDE_LOGIT
+    gap_mass = torch.from_numpy(rows.gap_mass).to(device)
     return Carry(
         spectra=spectra,
         index=network.index(spectra, doubly_charged=stage.doubly_charged),
         target=torch.from_numpy(rows.target).to(device),
-        gap_mass=torch.from_numpy(rows.gap_mass).to(device),
-        state=State(
-            answer.float(),
-            state.latent,
-            torch.from_numpy(rows.age).to(device),
-            torch.from_numpy(rows.gap_mass).to(device).float() * known[..., 0],
-        ),
+        gap_mass=gap_mass,
+        state=network.look_again(first, gap_mass, torch.from_numpy(rows.age).to(device)),
         finished=torch.zeros(len(first), dtype=torch.bool, device=device),
     )

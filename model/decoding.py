@@ -1,13 +1,14 @@
 """Exact decoding: the most probable peptides that weigh what the precursor weighs.
 
-The score of a peptide is the sum of its tokens' log-probabilities, slot by slot, stop token included. The search keeps a
-beam of prefixes, ordered by the score so far plus the best score that any completion of the right *nominal* mass can add.
-That bound is exact dynamic programming over slots and whole nominal masses, which add up without rounding; the true masses
-are compared at the end of a peptide, and before, where no multiset of residues can still reach them. As the bound is never
-too low, the best peptide found is proven the best once it scores as much as the bound of every prefix that was dropped;
-else the search is repeated with a wider beam.
+The score of a peptide is the sum of its tokens' log-probabilities, slot by slot, stop token included. The search keeps
+a beam of prefixes, ordered by the score so far plus the best score that any completion of the right *nominal* mass can
+add. That bound is exact dynamic programming over slots and whole nominal masses, which add up without rounding; the
+true masses are compared at the end of a peptide, and before, where no multiset of residues can still reach them. As
+the bound is never too low, the best peptide found is proven the best once it scores as much as the bound of every
+prefix that was dropped; else the search is repeated with a wider beam.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import torch
@@ -29,7 +30,7 @@ class DecodingSettings:
     candidates : the best so many peptides of a spectrum.
     tolerance_ppm : of the precursor mass.
     isotope_errors : the precursor may be the peak of up to so many 13C atoms.
-    max_modifications : of a peptide, beside the fixed ones; None for no limit.
+    max_modifications : of a peptide, beside residues that are always modified; None for no limit.
     beam : prefixes kept at first.
     widest_beam : a search that needs more gives what it has found, not proven.
     """
@@ -73,17 +74,23 @@ class ExactDecoder:
 
     Parameters
     ----------
-    vocabulary : gaps are not searched, for a gap fits any mass.
+    vocabulary : of the tokens.
+    tokens : that peptides are made of, terminal ones for the first slot only; a gap is left out, for it fits any mass.
     settings : of the search.
     """
 
-    def __init__(self, vocabulary: Vocabulary, settings: DecodingSettings, device: str = "cpu") -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, tokens: Iterable[int], settings: DecodingSettings, device: str = "cpu"
+    ) -> None:
         self.settings = settings
-        numbers = [number for number in range(STOP + 1, len(vocabulary)) if number != GAP]
+        numbers = sorted(number for number in tokens if number > STOP and number != GAP)
         self._tokens = torch.tensor(numbers, device=device)
         self._mass = torch.as_tensor(vocabulary.masses, dtype=torch.float64, device=device)[self._tokens]
         self._nominal = self._mass.round().long()
-        self._modified = torch.tensor([bool(vocabulary.tokens[n].modifications) for n in numbers], device=device)
+        plain = {vocabulary.tokens[n].residue for n in numbers if not vocabulary.tokens[n].modifications}
+        # a residue that is never met without its modification has a fixed one
+        variable = [bool(t.modifications) and (t.is_terminal or t.residue in plain) for t in vocabulary.tokens]
+        self._modified = torch.tensor(variable, device=device)[self._tokens]
         self._terminal = torch.as_tensor(vocabulary.is_terminal, device=device)[self._tokens]
 
     @torch.no_grad()
@@ -92,10 +99,11 @@ class ExactDecoder:
 
         Parameters
         ----------
-        log_probability : (batch, slots, tokens), of a token in each slot; -1e4 or less where it is forbidden.
+        log_probability : (batch, slots, tokens), of a token in each slot.
         peptide_mass : (batch,) float64, Da, neutral, water included.
         """
-        log_probability = log_probability.float()
+        log_probability = log_probability.float().clone()
+        log_probability[:, 1:, self._tokens[self._terminal]] = _NEVER
         targets = _Targets.of(peptide_mass - WATER, self._nominal, self._mass, self._terminal, self.settings)
         bound = self._bound(log_probability, targets.size)
         beam = self.settings.beam
@@ -168,8 +176,10 @@ class ExactDecoder:
         parent, token = chosen // len(self._tokens), chosen % len(self._tokens)
         tokens = states.tokens.gather(1, parent[..., None].expand(-1, -1, states.tokens.shape[2]))
         tokens[..., slot] = self._tokens[token]
-        extended = [part.flatten(1).gather(1, chosen) for part in (score, mass, nominal, modifications)]
-        return _States(*extended, top, tokens), dropped
+        score, mass, nominal, modifications = (
+            part.flatten(1).gather(1, chosen) for part in (score, mass, nominal, modifications)
+        )
+        return _States(score, mass, nominal, modifications, top, tokens), dropped
 
 
 _FORBIDDEN = -5e3

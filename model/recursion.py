@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.vocabulary import GAP, STOP, Vocabulary
+from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.encoder import SpectrumEncoder
 from model.evidence import (
     AHEAD_FEATURE,
@@ -32,6 +32,9 @@ from model.spectra import Spectra
 
 FORBIDDEN_LOGIT = -30.0
 """Of a token that may not stand in a slot: never trained, padding, or a terminal modification behind the first slot."""
+
+GUIDE_LOGIT = 6.0
+"""Logit of the tokens of a given answer: about 93% of 30 tokens."""
 
 _TOKEN_WIDTH = 16
 _STEP_EMBEDDINGS = 32
@@ -211,6 +214,20 @@ class Network(nn.Module):
             step=torch.zeros(batch, dtype=torch.int64, device=device),
             gap_mass=torch.zeros(batch, slots, device=device),
         )
+
+    def look_again(self, tokens: Tensor, gap_mass: Tensor, step: Tensor) -> State:
+        """The state of a given answer, as the first answers of training are given.
+
+        Parameters
+        ----------
+        tokens : (batch, slots) int64, ``PAD`` where the answer says nothing.
+        gap_mass : (batch, slots), Da, of the gaps among them.
+        step : (batch,) int64, steps that count as done.
+        """
+        state = self.start(*tokens.shape)
+        known = tokens != PAD
+        answer = functional.one_hot(tokens, len(self.vocabulary)) * (GUIDE_LOGIT * known[..., None])
+        return State(answer.float(), state.latent, step, gap_mass.float() * known)
 
     def hypothesis(self, encoded: EncodedBatch, state: State) -> Hypothesis:
         """The state's answer read as residues and masses."""

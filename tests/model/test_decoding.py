@@ -17,13 +17,13 @@ MASSES = VOCABULARY.masses
 RESIDUES = [number for number, token in enumerate(VOCABULARY.tokens) if token.residue and number != GAP]
 TERMINAL = [number for number, token in enumerate(VOCABULARY.tokens) if token.is_terminal]
 MODIFIED = {number for number, token in enumerate(VOCABULARY.tokens) if token.modifications}
+PLAIN = {token.residue: number for number, token in enumerate(VOCABULARY.tokens) if not token.modifications}
 
 
 def log_probabilities(rng, allowed, slots, batch=1):
     """Random ones over some tokens, with terminal modifications in the first slot only."""
     logits = np.full((batch, slots, len(MASSES)), -1e4)
     logits[:, :, [*allowed, STOP]] = rng.normal(0, 2, (batch, slots, len(allowed) + 1))
-    logits[:, 1:, [number for number in allowed if number in TERMINAL]] = -1e4
     return torch.tensor(logits).log_softmax(-1)
 
 
@@ -32,12 +32,16 @@ def brute_force(log_probability, peptide_mass, settings):
     slots, tokens = log_probability.shape
     tolerance = peptide_mass * settings.tolerance_ppm * 1e-6
     wanted = [peptide_mass - WATER - errors * ISOTOPE_SPACING for errors in range(settings.isotope_errors + 1)]
-    usable = [[t for t in range(STOP + 1, tokens) if log_probability[slot, t] > -1e3] for slot in range(slots)]
+    residues = [token for token in range(STOP + 1, tokens) if log_probability[0, token] > -1e3]
+    usable = [residues, *[[token for token in residues if token not in TERMINAL]] * (slots - 1)]
     found = []
     for length in range(1, slots + 1):
         for peptide in product(*usable[:length]):
             total = MASSES[list(peptide)].sum()
-            modified = sum(token in MODIFIED for token in peptide)
+            modified = sum(
+                token in MODIFIED and (token in TERMINAL or PLAIN[VOCABULARY.tokens[token].residue] in residues)
+                for token in peptide
+            )
             if not any(abs(total - mass) <= tolerance for mass in wanted):
                 continue
             if settings.max_modifications is not None and modified > settings.max_modifications:
@@ -76,7 +80,7 @@ def test_finds_what_brute_force_finds(seed, letters, terminal, slots, settings, 
     true = data.draw(st.lists(st.sampled_from(letters), min_size=1, max_size=slots))
     shift = data.draw(st.sampled_from([0.0, ISOTOPE_SPACING, 0.3]))
     peptide_mass = float(MASSES[true].sum() + WATER + shift)
-    decoded = ExactDecoder(VOCABULARY, settings).decode(
+    decoded = ExactDecoder(VOCABULARY, allowed, settings).decode(
         log_probability, torch.tensor([peptide_mass], dtype=torch.float64)
     )
     expected = brute_force(log_probability[0].numpy(), peptide_mass, settings)[: settings.candidates]
@@ -95,7 +99,7 @@ def test_every_answer_weighs_what_the_precursor_weighs(seed, length, charge):
     mz = pyteomics_mass.calculate_mass(sequence=letters, charge=charge)
     neutral = mz * charge - charge * pyteomics_mass.calculate_mass(formula="H+", charge=0)
     log_probability = log_probabilities(rng, RESIDUES, 24)
-    decoded = ExactDecoder(VOCABULARY, DecodingSettings(candidates=3)).decode(
+    decoded = ExactDecoder(VOCABULARY, RESIDUES, DecodingSettings(candidates=3)).decode(
         log_probability, torch.tensor([neutral], dtype=torch.float64)
     )
     assert decoded.found[0]
@@ -104,7 +108,7 @@ def test_every_answer_weighs_what_the_precursor_weighs(seed, length, charge):
 
 
 def test_says_that_nothing_weighs_so_little():
-    decoded = ExactDecoder(VOCABULARY, DecodingSettings()).decode(
+    decoded = ExactDecoder(VOCABULARY, RESIDUES, DecodingSettings()).decode(
         log_probabilities(np.random.default_rng(0), RESIDUES, 8), torch.tensor([40.0], dtype=torch.float64)
     )
     assert not decoded.found[0] and decoded.proven[0]
@@ -112,7 +116,7 @@ def test_says_that_nothing_weighs_so_little():
 
 def test_a_peptide_longer_than_the_slots_is_not_found():
     glycine = VOCABULARY.encode("G")
-    decoded = ExactDecoder(VOCABULARY, DecodingSettings()).decode(
+    decoded = ExactDecoder(VOCABULARY, glycine, DecodingSettings()).decode(
         log_probabilities(np.random.default_rng(0), glycine, 4),
         torch.tensor([WATER + 5 * MASSES[glycine[0]]], dtype=torch.float64),
     )
@@ -122,10 +126,7 @@ def test_a_peptide_longer_than_the_slots_is_not_found():
 def test_a_search_that_is_cut_short_says_so():
     rng = np.random.default_rng(1)
     log_probability = log_probabilities(rng, RESIDUES, 24) * 1e-3
-    log_probability[:, :, [PAD, GAP]] = -1e4
-    log_probability[:, 1:, TERMINAL] = -1e4
-    log_probability[:, 0, TERMINAL] = -1e4
-    decoded = ExactDecoder(VOCABULARY, DecodingSettings(candidates=50, beam=8, widest_beam=8)).decode(
+    decoded = ExactDecoder(VOCABULARY, RESIDUES, DecodingSettings(candidates=50, beam=8, widest_beam=8)).decode(
         log_probability, torch.tensor([2000.0], dtype=torch.float64)
     )
     assert not decoded.proven[0]
@@ -137,7 +138,7 @@ def test_spectra_of_a_batch_do_not_touch_each_other():
     peptide_mass = torch.tensor(
         [WATER + MASSES[rng.choice(RESIDUES, 4 + row)].sum() for row in range(6)], dtype=torch.float64
     )
-    decoder = ExactDecoder(VOCABULARY, DecodingSettings(candidates=2))
+    decoder = ExactDecoder(VOCABULARY, RESIDUES, DecodingSettings(candidates=2))
     together = decoder.decode(log_probability, peptide_mass)
     for row in range(6):
         alone = decoder.decode(log_probability[row : row + 1], peptide_mass[row : row + 1])
@@ -150,6 +151,8 @@ def test_a_gpu_finds_the_same():
     rng = np.random.default_rng(3)
     log_probability = log_probabilities(rng, RESIDUES, 16, batch=4)
     peptide_mass = torch.tensor([WATER + MASSES[rng.choice(RESIDUES, 9)].sum() for _ in range(4)], dtype=torch.float64)
-    on_cpu = ExactDecoder(VOCABULARY, DecodingSettings()).decode(log_probability, peptide_mass)
-    on_gpu = ExactDecoder(VOCABULARY, DecodingSettings(), "cuda").decode(log_probability.cuda(), peptide_mass.cuda())
+    on_cpu = ExactDecoder(VOCABULARY, RESIDUES, DecodingSettings()).decode(log_probability, peptide_mass)
+    on_gpu = ExactDecoder(VOCABULARY, RESIDUES, DecodingSettings(), "cuda").decode(
+        log_probability.cuda(), peptide_mass.cuda()
+    )
     assert torch.equal(on_cpu.tokens, on_gpu.tokens.cpu())
