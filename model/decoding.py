@@ -35,12 +35,12 @@ class DecodingSettings:
     widest_beam : a search that needs more gives what it has found, not proven.
     """
 
-    candidates: int = 1
+    candidates: int = 4
     tolerance_ppm: float = 20.0
     isotope_errors: int = 0
     max_modifications: int | None = None
     beam: int = 32
-    widest_beam: int = 2048
+    widest_beam: int = 256
 
 
 @dataclass

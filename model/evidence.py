@@ -188,14 +188,14 @@ class MassEvidence(torch.nn.Module):
         found = []
         for series in ION_SERIES:
             query = fragment_mz(cleavage, peptide_mass, series).float().flatten(1)
-            tolerance_da = self._tolerance_da(query)
+            tolerance_da = self.tolerance_da_at(query)
             intensity, distance = strongest_within(index.mz, index.intensity, query, tolerance_da)
             intensity = intensity * (index.fragment_charge >= series.charge)[:, None]
             closeness = (1 - distance / tolerance_da) * (intensity > 0)
             found.append((intensity.view(cleavage.shape), closeness.view(cleavage.shape)))
         return torch.stack([i for i, _ in found], -1), torch.stack([c for _, c in found], -1)
 
-    def _tolerance_da(self, mz: Tensor) -> Tensor:
+    def tolerance_da_at(self, mz: Tensor) -> Tensor:
         """How far from each m/z a peak may lie; never below the least tolerance."""
         tolerance = self.settings.fragment_tolerance
         if self.settings.fragment_tolerance_unit == "Da":

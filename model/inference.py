@@ -7,23 +7,23 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from data.chemistry import WATER
+from data.chemistry import ISOTOPE_SPACING, WATER
 from data.chemistry import precursor_mz as mz_of_mass
 from data.errors import InputError
 from data.peaks import PeakBatch
 from data.predictions import Prediction
 from data.preprocessing import preprocess
 from data.schema import Spectrum
+from data.settings import PreprocessingSettings
 from data.vocabulary import PAD
+from model.answers import Answerer, Answers, AnswerSettings
+from model.calibration import Calibration
 from model.checkpoint import autocast, load_network
+from model.decoding import DecodingSettings
 from model.hypothesis import Hypothesis
 from model.offering import offer
-from model.recursion import EncodedBatch, State
+from model.recursion import EncodedBatch, Network, State
 from model.spectra import to_spectra
-
-MASS_MISMATCH_FACTOR = 0.5
-"""Of the score of a peptide that does not weigh what the precursor weighs: it is certainly wrong somewhere."""
-
 
 _COMPACTION_SHARE = 0.7
 """The batch is gathered anew when so few of its spectra are still unfinished: gathering costs time, too."""
@@ -39,11 +39,16 @@ class Sequencer:
     threads : of the processor; None leaves torch's choice.
     batch_size : spectra at once.
     precision : of the matrix products, ``bf16``, ``fp32`` or ``auto``.
+    decoding : of the search for peptides of the precursor's mass; None: the defaults, with the network's tolerance.
+    answers : how the answer is chosen and trusted.
     offered : modified residues that the network has not met in training, ``S[UNIMOD:21]``, offered by their mass.
+    fixed : modified residues that stand for all of their residue.
+    open_search : let the network answer a residue or stretch of unknown mass.
+    ensemble : folders of further models, for the confidence of that name.
 
     Raises
     ------
-    InputError : no usable model in the folder, or no such device.
+    InputError : no usable model in the folder, no such device, or the network cannot answer what is asked for.
     """
 
     def __init__(
@@ -54,18 +59,27 @@ class Sequencer:
         threads: int | None = None,
         batch_size: int = 128,
         precision: str = "auto",
+        decoding: DecodingSettings | None = None,
+        answers: AnswerSettings | None = None,
         offered: Sequence[str] = (),
+        fixed: Sequence[str] = (),
+        open_search: bool = False,
+        ensemble: Sequence[Path] = (),
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
+        asked = (tuple(offered), tuple(fixed), open_search)
         try:
-            self.network, self.preprocessing = load_network(folder, device)
+            self.network, self.preprocessing = _network(folder, device, *asked)
+            others = [_network(other, device, *asked)[0] for other in ensemble]
         except (RuntimeError, AssertionError) as error:
             raise InputError(f"the device {device} cannot be used ({error})", remedy="Use --device cpu") from error
-        if offered:
-            self.network = offer(self.network, offered)
         self.vocabulary = self.network.vocabulary
         self.device, self.batch_size, self.precision = device, batch_size, precision
+        self.decoding = decoding or DecodingSettings(tolerance_ppm=self.network.settings.closure_tolerance_ppm)
+        self.answerer = Answerer(
+            self.network, Calibration.load(folder), self.decoding, answers or AnswerSettings(), others
+        )
 
     def sequence(
         self, spectra: Iterable[Spectrum], steps: int | None = None, *, keep_steps: bool = False
@@ -82,24 +96,22 @@ class Sequencer:
         while batch := list(islice(iterator, self.batch_size)):
             yield from self._sequence_batch(batch, steps, keep_steps)
 
-    @torch.no_grad()
-    def _sequence_batch(self, batch: list[Spectrum], steps: int | None, keep_steps: bool) -> Iterator[Prediction]:
-        peaks = preprocess(PeakBatch.from_spectra(batch), self.preprocessing)
-        spectra = to_spectra(peaks, max(1, peaks.mz.shape[1]), self.device)
-        with autocast(self.device, self.precision):
-            encoded = self.network.encode(spectra)
+    def answers(self, spectra: Sequence[Spectrum], steps: int | None = None) -> tuple[Answers, list[Hypothesis]]:
+        """The answers of at most a batch of spectra, with all that was thought of, and the hypothesis of every step."""
+        peaks = preprocess(PeakBatch.from_spectra(spectra), self.preprocessing)
+        batch = to_spectra(peaks, max(1, peaks.mz.shape[1]), self.device)
+        with torch.no_grad(), autocast(self.device, self.precision):
+            encoded = self.network.encode(batch)
             state, by_step = self._refine(encoded, steps)
-            hypothesis = self.network.hypothesis(encoded, state)
-            if self.network.confidence is not None:
-                confidence = torch.sigmoid(self.network.confidence(state.answer, state.latent))
-            else:
-                confidence = state.answer.softmax(-1).amax(-1)
-        history = [self._texts(step) for step in by_step] if keep_steps else []
-        for row, text in enumerate(self._texts(hypothesis)):
-            length = int((hypothesis.tokens[row] != PAD).sum())
-            scores, masses = confidence[row, :length].tolist(), hypothesis.mass[row, :length].tolist()
+            answers = self.answerer.answer(batch, encoded, state, self.network.hypothesis(encoded, state))
+        return answers, by_step
+
+    def _sequence_batch(self, batch: list[Spectrum], steps: int | None, keep_steps: bool) -> Iterator[Prediction]:
+        answers, by_step = self.answers(batch, steps)
+        history = [self._texts(step.tokens, step.mass) for step in by_step] if keep_steps else []
+        for row, text in enumerate(self._texts(answers.tokens, answers.mass)):
             peptides_by_step = tuple(step[row] for step in history)
-            yield self._prediction(batch[row], text, scores, sum(masses), peptides_by_step)
+            yield self._prediction(batch[row], answers, row, text, peptides_by_step)
 
     def _refine(self, encoded: EncodedBatch, steps: int | None) -> tuple[State, list[Hypothesis]]:
         """The last state, and the hypothesis after each step."""
@@ -133,31 +145,54 @@ class Sequencer:
             finished &= self.network.halting(state.answer, state.latent) > 0
         return finished
 
-    def _texts(self, hypothesis: Hypothesis) -> list[str]:
-        rows = zip(hypothesis.tokens.tolist(), hypothesis.mass.tolist(), strict=True)
-        return [self.vocabulary.decode(tokens, masses) for tokens, masses in rows]
+    def _texts(self, tokens: Tensor, mass: Tensor) -> list[str]:
+        rows = zip(tokens.tolist(), mass.tolist(), strict=True)
+        return [self.vocabulary.decode(numbers, masses) for numbers, masses in rows]
 
     def _prediction(
-        self, spectrum: Spectrum, peptidoform: str, scores: list[float], residue_mass: float, by_step: tuple[str, ...]
+        self, spectrum: Spectrum, answers: Answers, row: int, peptidoform: str, by_step: tuple[str, ...]
     ) -> Prediction:
-        """The answer of one spectrum; its score is the residues' mean confidence, lowered when the mass is wrong."""
+        length = int((answers.tokens[row] != PAD).sum())
         calculated_mz = ppm_error = None
-        score = 0.0
         if peptidoform:
-            calculated_mz = mz_of_mass(residue_mass + WATER, spectrum.precursor_charge)
-            ppm_error = (spectrum.precursor_mz - calculated_mz) / calculated_mz * 1e6
-            fits = abs(ppm_error) <= self.network.settings.closure_tolerance_ppm
-            score = sum(scores) / len(scores) * (1.0 if fits else MASS_MISMATCH_FACTOR)
+            calculated_mz = mz_of_mass(float(answers.mass[row].sum()) + WATER, spectrum.precursor_charge)
+            ppm_error = self._ppm_error(spectrum, calculated_mz)
         return Prediction(
             spectrum_id=spectrum.spectrum_id,
             precursor_mz=spectrum.precursor_mz,
             precursor_charge=spectrum.precursor_charge,
             retention_time=spectrum.retention_time,
             peptidoform=peptidoform,
-            residue_scores=tuple(scores),
-            peptide_score=score,
+            residue_scores=tuple(answers.residue[row, :length].tolist()),
+            peptide_score=float(answers.peptide[row]) if peptidoform else 0.0,
             calculated_mz=calculated_mz,
             ppm_error=ppm_error,
+            outlier_score=None if answers.outlier is None else float(answers.outlier[row]),
+            is_proven=None if answers.proven is None else bool(answers.proven[row]),
             reference=spectrum.peptidoform,
             peptidoform_by_step=by_step,
         )
+
+    def _ppm_error(self, spectrum: Spectrum, calculated_mz: float) -> float:
+        """Of the precursor, which may be the peak of some 13C atoms."""
+        shift = ISOTOPE_SPACING / spectrum.precursor_charge
+        observed = (spectrum.precursor_mz - errors * shift for errors in range(self.decoding.isotope_errors + 1))
+        return min(((mz - calculated_mz) / calculated_mz * 1e6 for mz in observed), key=abs)
+
+
+def _network(
+    folder: Path, device: str, offered: tuple[str, ...], fixed: tuple[str, ...], open_search: bool
+) -> tuple[Network, PreprocessingSettings]:
+    """A network that may answer what is asked for."""
+    network, preprocessing = load_network(folder, device)
+    if offered or fixed:
+        network = offer(network, [*offered, *fixed])
+    if open_search and not network.settings.gap:
+        raise InputError(
+            "this network was trained without gaps, so it cannot search openly",
+            path=folder,
+            remedy="Train one with network.gap: true and a training.gap_share",
+        )
+    if not open_search:
+        network.forbid_gap()
+    return network, preprocessing

@@ -112,6 +112,13 @@ def precision_coverage(predictions: Sequence[Prediction]) -> tuple[NDArray[np.fl
     return _curve(scores, count(predictions).peptide)
 
 
+def area_under_roc(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    """The chance that one of ``high`` scores above one of ``low``, ties counted half (Mann and Whitney 1947)."""
+    both = np.sort(np.concatenate([low, high]))
+    ranks = (np.searchsorted(both, high, "left") + np.searchsorted(both, high, "right") + 1) / 2
+    return float((ranks.sum() - len(high) * (len(high) + 1) / 2) / (len(low) * len(high)))
+
+
 def bootstrap_intervals(
     predictions: Sequence[Prediction], samples: int, seed: int, confidence: float = 0.95
 ) -> dict[str, tuple[float, float]]:

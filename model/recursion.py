@@ -184,6 +184,11 @@ class Network(nn.Module):
         self.candidates = torch.tensor(sorted(allowed), dtype=torch.int64, device=device)
         self.forbidden = forbidden.to(device)
 
+    def forbid_gap(self) -> None:
+        """Let the network answer known residues alone."""
+        self.candidates = self.candidates[self.candidates != GAP]
+        self.forbidden[:, GAP] = True
+
     def index(self, spectra: Spectra, *, doubly_charged: bool = True) -> SpectrumIndex:
         """What look-ups need of the spectra, made once for all steps."""
         return self.mass_evidence.index(

@@ -71,6 +71,7 @@ def peptides_of(decoded, row=0):
         isotope_errors=st.integers(0, 2),
         max_modifications=st.sampled_from([None, 0, 1]),
         beam=st.sampled_from([1, 4, 64]),
+        widest_beam=st.just(4096),
     ),
     data=st.data(),
 )

@@ -1,0 +1,209 @@
+"""From the recursion's last state to the answer: candidates of the right mass, a second look, the best, its trust."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from data.vocabulary import GAP, PAD
+from model.calibration import Calibration, sigmoid
+from model.decoding import Decoded, DecodingSettings, ExactDecoder
+from model.hypothesis import Hypothesis
+from model.recursion import EncodedBatch, Network, State
+from model.review import FEATURES, ResidueConfidence, Review, ensemble_probability, log_probability, review
+from model.spectra import Spectra
+
+PeptideConfidence = Literal["calibrated", "product", "minimum", "mean"]
+"""How far to trust a peptide: the calibrated probability of all its features, or a statistic of its residues."""
+
+_LEAD = 20.0
+"""Of a candidate without another; a larger lead in log-probability says no more."""
+
+_DROPPED_SHARE = 0.15
+_MASS_ERROR = FEATURES.index("mass error")
+_OUT_OF_TOLERANCE_FACTOR = 0.5
+"""Of the score of a peptide that does not weigh what the precursor weighs: it is certainly wrong somewhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerSettings:
+    """How answers are found and trusted.
+
+    Attributes
+    ----------
+    exact : search the peptides of the precursor's mass; else the most probable token of each slot is the answer.
+    residue, peptide : where confidence comes from.
+    passes : looks at parts of the spectrum, for ``dropout``.
+    calibrated : use the model's calibration if it has one.
+    """
+
+    exact: bool = True
+    residue: ResidueConfidence | None = None
+    peptide: PeptideConfidence = "calibrated"
+    passes: int = 8
+    calibrated: bool = True
+
+
+@dataclass
+class Answers:
+    """Of a batch.
+
+    Attributes
+    ----------
+    tokens : (batch, slots) int64.
+    mass : (batch, slots) float64, Da.
+    residue : (batch, slots), 0…1.
+    peptide : (batch,), 0…1.
+    outlier : (batch,), 0…1; None without a calibration.
+    proven : (batch,) bool; None where no search was made.
+    feature : (batch, candidates, features), as ``PEPTIDE_FEATURES``.
+    candidates : (batch, candidates, slots) int64.
+    exists : (batch, candidates) bool: not a place left empty.
+    raw : confidence source → (batch, slots), before calibration.
+    """
+
+    tokens: Tensor
+    mass: Tensor
+    residue: NDArray[np.float64]
+    peptide: NDArray[np.float64]
+    outlier: NDArray[np.float64] | None
+    proven: NDArray[np.bool_] | None
+    feature: NDArray[np.float64]
+    candidates: Tensor
+    exists: NDArray[np.bool_]
+    raw: dict[ResidueConfidence, NDArray[np.float64]]
+
+
+class Answerer:
+    """Finds the answers of batches.
+
+    Parameters
+    ----------
+    ensemble : further networks, for the confidence of that name; they read the same preprocessed spectra.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        calibration: Calibration | None,
+        decoding: DecodingSettings,
+        settings: AnswerSettings,
+        ensemble: Sequence[Network] = (),
+    ) -> None:
+        self.network, self.settings, self.ensemble = network, settings, [network, *ensemble]
+        self.calibration = calibration if settings.calibrated else None
+        self.decoding = decoding
+        self.decoder = ExactDecoder(
+            network.vocabulary, network.candidates.tolist(), decoding, str(network.candidates.device)
+        )
+        default: ResidueConfidence = "probability" if network.confidence is None else "head"
+        self.source: ResidueConfidence = settings.residue or default
+
+    @torch.no_grad()
+    def answer(self, spectra: Spectra, encoded: EncodedBatch, state: State, hypothesis: Hypothesis) -> Answers:
+        """Choose the answer of each spectrum.
+
+        Parameters
+        ----------
+        state, hypothesis : the recursion's last.
+        """
+        found = self._candidates(encoded, state, hypothesis)
+        seen = review(
+            self.network, encoded, state, found.tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm
+        )
+        feature = _features(seen, found, hypothesis, spectra).double().cpu().numpy()
+        exists = found.score.isfinite().cpu().numpy()
+        rank = self.calibration.rank(feature) if self.calibration else found.score.double().cpu().numpy()
+        best = np.where(exists, rank, -np.inf).argmax(1)
+        rows, chosen = np.arange(len(best)), torch.from_numpy(best).to(found.tokens.device)
+        tokens = found.tokens[torch.arange(len(best), device=found.tokens.device), chosen]
+        raw: dict[ResidueConfidence, NDArray[np.float64]]
+        raw = {name: values.double().cpu().numpy()[rows, best] for name, values in seen.residue.items()}
+        self._look_often(raw, spectra, encoded, tokens)
+        residue = raw[self.source]
+        if self.calibration and self.source in self.calibration.residue:
+            residue = self.calibration.residue[self.source](residue)
+        mass = self.network.mass_evidence.masses[tokens] + (tokens == GAP) * hypothesis.gap_mass
+        return Answers(
+            tokens=tokens,
+            mass=mass,
+            residue=residue,
+            peptide=self._peptide_score(rank[rows, best], residue, tokens, feature[rows, best]),
+            outlier=sigmoid(self.calibration.outlier(feature[rows, best])) if self.calibration else None,
+            proven=found.proven.cpu().numpy() if self.settings.exact else None,
+            feature=feature,
+            candidates=found.tokens,
+            exists=exists,
+            raw=raw,
+        )
+
+    def _candidates(self, encoded: EncodedBatch, state: State, hypothesis: Hypothesis) -> Decoded:
+        """The best peptides of the right mass; the recursion's own answer where none is found or it has a gap."""
+        own = hypothesis.tokens[:, None]
+        probability = log_probability(self.network, state)
+        score = (probability.gather(2, own.mT)[..., 0] * (own[:, 0] != PAD)).sum(1, keepdim=True)
+        if not self.settings.exact:
+            return Decoded(own, score, torch.zeros(len(own), dtype=torch.bool, device=own.device))
+        found = self.decoder.decode(probability, encoded.index.peptide_mass)
+        kept = ~found.found | (own[:, 0] == GAP).any(1)
+        found.tokens[kept, 1:] = PAD
+        found.score[kept, 1:] = -torch.inf
+        found.tokens[kept, 0], found.score[kept, 0] = own[kept, 0], score[kept, 0]
+        return found
+
+    def _look_often(
+        self, raw: dict[ResidueConfidence, NDArray[np.float64]], spectra: Spectra, encoded: EncodedBatch, tokens: Tensor
+    ) -> None:
+        """The confidences that take several looks, where one of them is asked for."""
+        if self.source == "dropout":
+            generator = torch.Generator(device="cpu").manual_seed(0)
+            parts = [self.network.encode(_without_some(spectra, generator)) for _ in range(self.settings.passes)]
+            looks = ensemble_probability([self.network] * len(parts), parts, tokens)
+        elif self.source == "ensemble":
+            others = [encoded, *(network.encode(spectra) for network in self.ensemble[1:])]
+            looks = ensemble_probability(self.ensemble, others, tokens)
+        else:
+            return
+        raw[self.source] = looks.double().cpu().numpy()
+
+    def _peptide_score(
+        self, rank: NDArray[np.float64], residue: NDArray[np.float64], tokens: Tensor, feature: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        if self.calibration and self.settings.peptide == "calibrated":
+            return self.calibration.peptide(rank)
+        is_token = (tokens != PAD).cpu().numpy()
+        trusted = np.where(is_token, residue, 1.0)
+        if self.settings.peptide == "product":
+            score = trusted.prod(1)
+        elif self.settings.peptide == "minimum":
+            score = trusted.min(1)
+        else:
+            score = (residue * is_token).sum(1) / is_token.sum(1).clip(1)
+        fits = feature[:, _MASS_ERROR] <= 1 + 1e-6
+        scores: NDArray[np.float64] = score * np.where(fits, 1.0, _OUT_OF_TOLERANCE_FACTOR)
+        return scores
+
+
+def _features(seen: Review, found: Decoded, hypothesis: Hypothesis, spectra: Spectra) -> Tensor:
+    """(batch, candidates, features), as ``PEPTIDE_FEATURES``."""
+    score = found.score
+    lead = torch.full_like(score, _LEAD)
+    if score.shape[1] > 1:
+        first, second = score[:, :1], score[:, 1:2]
+        lead = torch.cat([first - second, score[:, 1:] - first], 1).nan_to_num(_LEAD, _LEAD, -_LEAD)
+    own = (found.tokens == hypothesis.tokens[:, None]).all(-1)
+    charge = spectra.charge[:, None].expand_as(score)
+    return torch.cat([seen.feature, torch.stack([lead.clamp(-_LEAD, _LEAD), own, charge], -1)], -1)
+
+
+def _without_some(spectra: Spectra, generator: torch.Generator) -> Spectra:
+    """The spectra without a random share of their peaks."""
+    dropped = (torch.rand(spectra.mz.shape, generator=generator) < _DROPPED_SHARE).to(spectra.mz.device)
+    mz, order = spectra.mz.masked_fill(dropped, torch.inf).sort(dim=1)
+    part = spectra.select(torch.arange(len(spectra), device=spectra.mz.device))
+    part.mz, part.intensity = mz, spectra.intensity.masked_fill(dropped, 0.0).gather(1, order)
+    return part

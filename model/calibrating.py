@@ -1,0 +1,161 @@
+"""Fitting the calibration of a model on annotated spectra that it was not trained on.
+
+One half of the peptides teaches how to rank candidates; the other half, read with that ranking, turns ranks and
+residue confidences into probabilities, and with spurious spectra made from it teaches what an outlier looks like.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import InputError
+from data.outliers import KINDS
+from data.schema import Spectrum
+from data.splits import merged_sequence, sequence_hashes
+from data.vocabulary import PAD, VOCABULARY
+from model.calibration import Calibration, Isotonic, Logistic
+from model.inference import Sequencer
+from model.metrics import matching_residues
+
+LEAST_SPECTRA = 100
+
+
+@dataclass
+class Examples:
+    """What a model says of annotated spectra, and what is right.
+
+    Attributes
+    ----------
+    feature : (spectra, candidates, features).
+    exists, right : (spectra, candidates) bool.
+    best : (spectra,) int64: the candidate that was chosen.
+    residue : confidence source → (residues,), of the chosen candidates' residues, before calibration.
+    residue_right : (residues,) bool.
+    """
+
+    feature: NDArray[np.float64]
+    exists: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+    best: NDArray[np.int64]
+    residue: dict[str, NDArray[np.float64]]
+    residue_right: NDArray[np.bool_]
+
+    @property
+    def answer(self) -> NDArray[np.float64]:
+        """(spectra, features) of the chosen candidates."""
+        chosen: NDArray[np.float64] = self.feature[np.arange(len(self.best)), self.best]
+        return chosen
+
+    @property
+    def answer_right(self) -> NDArray[np.bool_]:
+        """(spectra,), whether the chosen candidates are right."""
+        right: NDArray[np.bool_] = self.right[np.arange(len(self.best)), self.best]
+        return right
+
+
+def fit_calibration(sequencer: Sequencer, spectra: Sequence[Spectrum], seed: int, source: str) -> Calibration:
+    """Fit a calibration.
+
+    Parameters
+    ----------
+    sequencer : of the model, of whatever calibration it has now nothing is used.
+    spectra : annotated with peptides that the vocabulary can hold and that the model was not trained on.
+    source : what they are, for people.
+
+    Raises
+    ------
+    InputError : there are fewer than ``LEAST_SPECTRA``, or the model reads all of them right, or all wrong.
+    """
+    if len(spectra) < LEAST_SPECTRA:
+        raise InputError(
+            f"{len(spectra)} annotated spectra are too few to calibrate with", remedy=f"Give {LEAST_SPECTRA} or more"
+        )
+    halves: tuple[list[Spectrum], list[Spectrum]] = [], []
+    # by the last bit of the hash, whose first bits choose the validation peptides that these may be
+    sides = sequence_hashes(merged_sequence(spectrum.peptidoform or "") for spectrum in spectra) & 1
+    for spectrum, side in zip(spectra, sides.tolist(), strict=True):
+        halves[side].append(spectrum)
+    answerer = sequencer.answerer
+    before, answerer.calibration = answerer.calibration, None
+    try:
+        ranking = examples(sequencer, halves[0])
+        if not ranking.right.any() or ranking.right[ranking.exists].all():
+            raise InputError(
+                "the model reads all or none of these spectra right, which teaches nothing about trust",
+                remedy="Give spectra that it reads in part, or train it further",
+            )
+        rank = Logistic.fit(ranking.feature[ranking.exists], ranking.right[ranking.exists])
+        provisional = _provisional(rank)
+        answerer.calibration = provisional
+        judged = examples(sequencer, halves[1])
+        rng = np.random.default_rng(seed)
+        spurious = [make(halves[1], rng) for make in KINDS.values()]
+        outliers = np.concatenate([examples(sequencer, each).answer for each in spurious])
+    finally:
+        answerer.calibration = before
+    is_outlier = np.repeat([False, True], [len(judged.answer), len(outliers)])
+    return replace(
+        provisional,
+        residue={name: Isotonic.fit(score, judged.residue_right) for name, score in judged.residue.items()},
+        peptide=Isotonic.fit(rank(judged.answer), judged.answer_right),
+        outlier=Logistic.fit(np.concatenate([judged.answer, outliers]), is_outlier),
+        fitted_on={"spectra": len(spectra), "source": source, "seed": seed},
+    )
+
+
+def _provisional(rank: Logistic) -> Calibration:
+    """A calibration that ranks, and no more."""
+    level = Isotonic((0.0, 1.0), (0.0, 1.0))
+    return Calibration(residue={}, rank=rank, peptide=level, outlier=rank, fitted_on={})
+
+
+def examples(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Examples:
+    """Read annotated spectra and judge every candidate and every residue of the answers."""
+    parts = list(_judged(sequencer, spectra))
+    most = max(part.exists.shape[1] for part in parts)
+
+    def joined(name: str) -> NDArray[np.float64]:
+        arrays = [getattr(part, name) for part in parts]
+        if name in ("feature", "exists", "right"):
+            arrays = [np.pad(a, [(0, 0), (0, most - a.shape[1]), *[(0, 0)] * (a.ndim - 2)]) for a in arrays]
+        return np.concatenate(arrays)
+
+    return Examples(
+        feature=joined("feature"),
+        exists=joined("exists").astype(bool),
+        right=joined("right").astype(bool),
+        best=joined("best").astype(np.int64),
+        residue={name: np.concatenate([part.residue[name] for part in parts]) for name in parts[0].residue},
+        residue_right=joined("residue_right").astype(bool),
+    )
+
+
+def _judged(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Iterator[Examples]:
+    vocabulary = sequencer.vocabulary
+    for first in range(0, len(spectra), sequencer.batch_size):
+        batch = spectra[first : first + sequencer.batch_size]
+        answers, _ = sequencer.answers(batch)
+        truths = [VOCABULARY.masses[VOCABULARY.encode(spectrum.peptidoform or "")] for spectrum in batch]
+        tokens = answers.candidates.cpu().numpy()
+        right = np.zeros(answers.exists.shape, bool)
+        for row, candidate in zip(*answers.exists.nonzero(), strict=True):
+            right[row, candidate] = _is_right(vocabulary.masses[tokens[row, candidate]], truths[row])
+        chosen, masses = answers.tokens.cpu().numpy(), answers.mass.cpu().numpy()
+        is_residue = chosen != PAD
+        marks = [matching_residues(m[kept], truth) for m, kept, truth in zip(masses, is_residue, truths, strict=True)]
+        best = (tokens == chosen[:, None]).all(2).argmax(1)
+        yield Examples(
+            feature=answers.feature,
+            exists=answers.exists,
+            right=right,
+            best=best,
+            residue={name: values[is_residue] for name, values in answers.raw.items()},
+            residue_right=np.concatenate(marks),
+        )
+
+
+def _is_right(masses: NDArray[np.float64], truth: NDArray[np.float64]) -> bool:
+    masses = masses[masses != 0]
+    return len(masses) == len(truth) and bool(matching_residues(masses, truth).all())

@@ -1,0 +1,218 @@
+"""Calibration: scores into probabilities, fitted on annotated spectra that training did not see, kept by the weights.
+
+A residue's confidence and a peptide's features become the probability to be right; a spectrum's features become a score
+of how unlike it is to the spectra that peptides are read from.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.atomic import write_atomically
+from data.errors import CorruptedDataError
+from model.review import FEATURES
+
+CALIBRATION_FILE = "calibration.json"
+
+PEPTIDE_FEATURES = (*FEATURES, "lead", "first answer", "charge")
+"""Of a candidate: those of the second look, its lead in log-probability over the best other candidate, whether it is
+the recursion's own answer, and the precursor's charge."""
+
+_PENALTY = 1e-3
+"""Of the squared weights: keeps them finite where the classes are separable."""
+
+_NEWTON_STEPS = 50
+_FORMAT_VERSION = 1
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Isotonic:
+    """A rising curve through points, level at both ends; between the points linear.
+
+    Attributes
+    ----------
+    score : ascending.
+    probability : of being right at each score, ascending, 0…1.
+    """
+
+    score: tuple[float, ...]
+    probability: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, score: Floats, right: NDArray[np.bool_]) -> "Isotonic":
+        """Least squares under the order of the scores: pool adjacent violators (Ayer et al. 1955).
+
+        Parameters
+        ----------
+        score, right : (cases,), at least one.
+        """
+        levels, place, weight = np.unique(score, return_inverse=True, return_counts=True)
+        mean = np.bincount(place, right) / weight
+        blocks: list[list[float]] = []
+        for level, value, count in zip(levels, mean, weight, strict=True):
+            blocks.append([value, count, level, level])
+            while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
+                value_b, count_b, _, last = blocks.pop()
+                value_a, count_a, first, _ = blocks.pop()
+                total = count_a + count_b
+                blocks.append([(value_a * count_a + value_b * count_b) / total, total, first, last])
+        points = [(at, block[0]) for block in blocks for at in sorted({block[2], block[3]})]
+        return cls(tuple(float(at) for at, _ in points), tuple(float(value) for _, value in points))
+
+    def __call__(self, score: Floats) -> Floats:
+        """Probabilities of scores of any shape."""
+        return np.interp(score, self.score, self.probability)
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """One number that the logits are divided by, and one added (Platt 1999; Guo et al. 2017)."""
+
+    temperature: float
+    bias: float
+
+    @classmethod
+    def fit(cls, score: Floats, right: NDArray[np.bool_]) -> "Temperature":
+        """Least cross-entropy; scores are probabilities."""
+        fitted = Logistic.fit(logit(score)[:, None], right)
+        slope = fitted.weight[0] / fitted.scale[0]
+        return cls(1 / max(slope, 1e-3), fitted.bias - slope * fitted.mean[0])
+
+    def __call__(self, score: Floats) -> Floats:
+        """Probabilities of scores of any shape."""
+        return sigmoid(logit(score) / self.temperature + self.bias)
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A weighted sum of standardised features.
+
+    Attributes
+    ----------
+    mean, scale, weight : (features,).
+    """
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weight: tuple[float, ...]
+    bias: float
+
+    @classmethod
+    def fit(cls, feature: Floats, right: NDArray[np.bool_]) -> "Logistic":
+        """Least cross-entropy with a small penalty on the weights, by Newton's method.
+
+        Parameters
+        ----------
+        feature : (cases, features).
+        right : (cases,).
+        """
+        mean, scale = feature.mean(0), feature.std(0) + 1e-6
+        x = np.concatenate([(feature - mean) / scale, np.ones((len(feature), 1))], 1)
+        penalty = _PENALTY * np.eye(x.shape[1])
+        penalty[-1, -1] = 1e-9
+        weight = np.zeros(x.shape[1])
+        for _ in range(_NEWTON_STEPS):
+            p = sigmoid(x @ weight)
+            gradient = x.T @ (p - right) / len(x) + penalty @ weight
+            step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x / len(x) + penalty, gradient)
+            weight -= step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
+        return cls(tuple(mean), tuple(scale), tuple(weight[:-1]), float(weight[-1]))
+
+    def __call__(self, feature: Floats) -> Floats:
+        """Logits, (..., features) to (...)."""
+        standard = (feature - np.array(self.mean)) / np.array(self.scale)
+        logits: Floats = np.clip(standard, -10, 10) @ np.array(self.weight) + self.bias
+        return logits
+
+
+def sigmoid(x: Floats) -> Floats:
+    """The logistic function."""
+    return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
+
+
+def logit(p: Floats) -> Floats:
+    """Its inverse, finite at 0 and 1."""
+    p = np.clip(p, 1e-6, 1 - 1e-6)
+    return np.log(p / (1 - p))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """All that is fitted.
+
+    Attributes
+    ----------
+    residue : confidence source → probability of a residue to be right.
+    rank : the features of a candidate as the logit that it is right; the best candidate is the answer.
+    peptide : that logit of the answer as the probability that it is right.
+    outlier : the features of the answer as the logit that the spectrum is none to read a peptide from.
+    fitted_on : how many spectra of what, for people.
+    """
+
+    residue: dict[str, Isotonic]
+    rank: Logistic
+    peptide: Isotonic
+    outlier: Logistic
+    fitted_on: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write it beside the weights."""
+        content = {"format_version": _FORMAT_VERSION, "peptide_features": PEPTIDE_FEATURES, **asdict(self)}
+        write_atomically(folder / CALIBRATION_FILE, (json.dumps(content, indent=1) + "\n").encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> "Calibration | None":
+        """The calibration of a model, if it has one.
+
+        Raises
+        ------
+        CorruptedDataError : it cannot be read, or is of another version.
+        """
+        path = folder / CALIBRATION_FILE
+        if not path.is_file():
+            return None
+        try:
+            content = json.loads(path.read_text())
+            if (content["format_version"], *content["peptide_features"]) != (_FORMAT_VERSION, *PEPTIDE_FEATURES):
+                raise ValueError("it is of another version")
+            return cls(
+                residue={name: _isotonic(values) for name, values in content["residue"].items()},
+                rank=_logistic(content["rank"]),
+                peptide=_isotonic(content["peptide"]),
+                outlier=_logistic(content["outlier"]),
+                fitted_on=content["fitted_on"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CorruptedDataError(
+                f"the calibration cannot be read ({error})", path=path, remedy="Fit it again: peptrm calibrate"
+            ) from error
+
+
+def _isotonic(values: dict[str, list[float]]) -> Isotonic:
+    return Isotonic(tuple(values["score"]), tuple(values["probability"]))
+
+
+def _logistic(values: dict[str, Any]) -> Logistic:
+    return Logistic(tuple(values["mean"]), tuple(values["scale"]), tuple(values["weight"]), float(values["bias"]))
+
+
+def expected_calibration_error(probability: Floats, right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Mean distance of confidence and accuracy over bins of equal width, by their cases (Guo et al. 2017, eq. 3).
+
+    Parameters
+    ----------
+    probability : (cases,), 0…1.
+    right : (cases,).
+    """
+    if len(probability) == 0:
+        return float("nan")
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    confidence, accuracy = np.bincount(place, probability, bins), np.bincount(place, right, bins)
+    return float(np.abs(confidence - accuracy).sum() / counts.sum())

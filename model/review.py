@@ -1,0 +1,187 @@
+"""The second look: what the network, the peaks and the mass say of given peptides, and of each of their residues.
+
+The network makes one step from the peptide as its answer, which costs one step a candidate. Corrupted truths in
+training teach it to contradict a wrong residue there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from data.chemistry import ION_SERIES, WATER, fragment_mz
+from data.vocabulary import GAP, PAD, STOP
+from model.evidence import SpectrumIndex
+from model.recursion import EncodedBatch, Network, State
+
+FEATURES = (
+    "answer",
+    "least answer",
+    "agreement",
+    "least agreement",
+    "trust",
+    "least trust",
+    "halting",
+    "cleavages seen",
+    "ions seen",
+    "intensity explained",
+    "peaks explained",
+    "mass error",
+    "length",
+)
+"""Of a peptide: mean and least log-probability of its tokens in the recursion's answer, and in the second look; mean
+and least log-probability that a residue is right, by the confidence head; the halting head's logit; shares of
+cleavages, of ions a cleavage, of intensity and of peaks; mass error in tolerances; residues over 10."""
+
+ResidueConfidence = Literal["head", "probability", "entropy", "dropout", "ensemble"]
+"""How far to trust a residue: the confidence head's word; the token's probability in the second look; one minus the
+entropy there; that probability averaged over looks at the spectrum without some of its peaks; or over several networks.
+"""
+
+
+@dataclass
+class Review:
+    """What is said of a batch of candidates.
+
+    Attributes
+    ----------
+    feature : (batch, candidates, features) float32, as ``FEATURES``.
+    residue : confidence source → (batch, candidates, slots) float32, 0…1.
+    """
+
+    feature: Tensor
+    residue: dict[ResidueConfidence, Tensor]
+
+
+@torch.no_grad()
+def review(
+    network: Network,
+    encoded: EncodedBatch,
+    state: State,
+    candidates: Tensor,
+    gap_mass: Tensor,
+    tolerance_ppm: float,
+) -> Review:
+    """Look again at candidates.
+
+    Parameters
+    ----------
+    state : the recursion's last.
+    candidates : (batch, candidates, slots) int64, ``PAD`` behind the peptide.
+    gap_mass : (batch, slots), Da, of the gaps among them.
+    tolerance_ppm : of the precursor, in which the mass error is told.
+    """
+    answer = log_probability(network, state)
+    looks = [_look(network, encoded, answer, tokens, gap_mass, tolerance_ppm) for tokens in candidates.unbind(1)]
+    residue: dict[ResidueConfidence, Tensor] = {
+        source: torch.stack([look.residue[source] for look in looks], 1) for source in looks[0].residue
+    }
+    return Review(torch.stack([look.feature for look in looks], 1), residue)
+
+
+def log_probability(network: Network, state: State) -> Tensor:
+    """(batch, slots, tokens) float32: of a token in each slot, very low where it is forbidden."""
+    slots = state.answer.shape[1]
+    answer = state.answer.float().masked_fill(network.forbidden[:slots], -1e9)
+    answer[..., PAD] = -1e9
+    return answer.log_softmax(-1)
+
+
+def _look(
+    network: Network, encoded: EncodedBatch, answer: Tensor, tokens: Tensor, gap_mass: Tensor, tolerance_ppm: float
+) -> Review:
+    length = (tokens != PAD).sum(1)
+    closed = with_stop(tokens)
+    is_token = closed != PAD
+    gap_mass = gap_mass * (tokens == GAP)
+    seen = network(encoded, network.look_again(closed, gap_mass, length))
+    second = log_probability(network, seen)
+    agreement = _of(second, closed)
+    probability = agreement.exp()
+    entropy = 1 + (second.exp() * second.clamp(min=-50)).sum(-1) / torch.tensor(float(second.shape[-1])).log()
+    residue: dict[ResidueConfidence, Tensor] = {"probability": probability, "entropy": entropy.clamp(0, 1)}
+    trust = agreement
+    if network.confidence is not None:
+        logit = network.confidence(seen.answer, seen.latent)
+        trust, residue["head"] = functional.logsigmoid(logit), torch.sigmoid(logit)
+    halting = network.halting(seen.answer, seen.latent) if network.halting is not None else length * 0.0
+    first = _of(answer, closed)
+    residues = network.mass_evidence.masses[tokens] + gap_mass
+    residue_mass = encoded.index.peptide_mass - WATER
+    error = (residues.sum(1) - residue_mass).abs() / (encoded.index.peptide_mass * tolerance_ppm * 1e-6)
+    parts = [
+        *(statistic for values in (first, agreement, trust) for statistic in _mean_and_least(values, is_token)),
+        halting,
+        *_spectrum_match(network, encoded.index, residues, tokens),
+        error.clamp(max=10),
+        length / 10,
+    ]
+    return Review(torch.stack([part.float() for part in parts], -1), residue)
+
+
+def with_stop(tokens: Tensor) -> Tensor:
+    """The same answers with a stop behind the last token, where there is a slot for it."""
+    length = (tokens != PAD).sum(-1, keepdim=True)
+    place = torch.arange(tokens.shape[-1], device=tokens.device)
+    return torch.where(place == length, STOP, tokens)
+
+
+def _of(log_probabilities: Tensor, tokens: Tensor) -> Tensor:
+    """(batch, slots): the log-probability of each token, not below -20."""
+    return log_probabilities.gather(-1, tokens[..., None])[..., 0].clamp(min=-20.0)
+
+
+def _mean_and_least(values: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
+    """Over the slots that count; (batch,) each."""
+    mean = (values * counted).sum(1) / counted.sum(1).clamp(min=1)
+    return mean, values.masked_fill(~counted, 0.0).amin(1)
+
+
+def _spectrum_match(network: Network, index: SpectrumIndex, residues: Tensor, tokens: Tensor) -> list[Tensor]:
+    """Shares of the cleavages seen, of the ions seen, and of the intensity and the peaks explained; (batch,) each."""
+    evidence = network.mass_evidence
+    prefix = residues.cumsum(1)
+    length = (tokens != PAD).sum(1, keepdim=True)
+    cleaved = torch.arange(tokens.shape[1], device=tokens.device) < length - 1
+    cleaved &= ~evidence.is_terminal[tokens]
+    charged = torch.tensor([series.charge for series in ION_SERIES], device=tokens.device)
+    asked = cleaved[..., None] & (charged <= index.fragment_charge[:, None, None])
+    mz = torch.stack(
+        [fragment_mz(prefix, index.peptide_mass[:, None], series).float() for series in ION_SERIES], -1
+    ).masked_fill(~asked, torch.inf)
+    ions = mz.flatten(1).sort(dim=1).values
+    tolerance = evidence.tolerance_da_at(index.mz.clamp(max=1e5))
+    is_peak = index.intensity > 0
+    explained = (nearest_distance(ions, index.mz) <= tolerance) & is_peak
+    found = nearest_distance(index.mz, mz.flatten(1)).view(mz.shape) <= evidence.tolerance_da_at(mz.clamp(max=1e5))
+    found &= asked
+    return [
+        (found.any(-1) & cleaved).sum(1) / cleaved.sum(1).clamp(min=1),
+        found.sum((1, 2)) / asked.sum((1, 2)).clamp(min=1),
+        (index.intensity * explained).sum(1) / index.intensity.sum(1).clamp(min=1e-6),
+        explained.sum(1) / is_peak.sum(1).clamp(min=1),
+    ]
+
+
+def nearest_distance(keys: Tensor, query: Tensor) -> Tensor:
+    """(batch, queries): distance to the nearest of the ascending keys, which are padded with +inf."""
+    if keys.shape[1] == 0:
+        return torch.full_like(query, torch.inf)
+    right = torch.searchsorted(keys, query.contiguous()).clamp(max=keys.shape[1] - 1)
+    left = (right - 1).clamp(min=0)
+    distances = [(keys.gather(1, place) - query).abs() for place in (left, right)]
+    return torch.minimum(*distances).nan_to_num(torch.inf, torch.inf, torch.inf)
+
+
+def ensemble_probability(networks: Sequence[Network], encoded: Sequence[EncodedBatch], tokens: Tensor) -> Tensor:
+    """(batch, slots): mean probability of each token of the given answers over several second looks."""
+    closed, length = with_stop(tokens), (tokens != PAD).sum(1)
+    gap_mass = torch.zeros_like(closed, dtype=torch.float32)
+    total = torch.zeros_like(gap_mass)
+    for network, spectra in zip(networks, encoded, strict=True):
+        seen = network(spectra, network.look_again(closed, gap_mass, length))
+        total += _of(log_probability(network, seen), closed).exp()
+    return total / len(networks)

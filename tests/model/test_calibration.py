@@ -1,0 +1,112 @@
+"""Calibration against scikit-learn, hand-computed errors, and its file."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from data.errors import CorruptedDataError
+from model.calibration import (
+    PEPTIDE_FEATURES,
+    Calibration,
+    Isotonic,
+    Logistic,
+    Temperature,
+    expected_calibration_error,
+    logit,
+    sigmoid,
+)
+from model.metrics import area_under_roc
+
+CASES = st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=60)
+
+
+@given(CASES)
+def test_isotonic_regression_is_that_of_scikit_learn(cases):
+    score, right = np.array([s for s, _ in cases], float), np.array([r for _, r in cases], bool)
+    ours = Isotonic.fit(score, right)
+    theirs = IsotonicRegression(out_of_bounds="clip").fit(score, right.astype(float))
+    at = np.linspace(-2, 23, 101)
+    assert ours(at) == pytest.approx(theirs.predict(at), abs=1e-9)
+    assert (np.diff(ours.probability) >= 0).all()
+
+
+def test_logistic_regression_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    feature = rng.normal(size=(400, 3)) * [1, 10, 0.1] + [0, 5, 1]
+    right = rng.random(400) < sigmoid(feature[:, 0] - 0.2 * feature[:, 1] + 1)
+    ours = Logistic.fit(feature, right)(feature)
+    standard = (feature - feature.mean(0)) / feature.std(0)
+    # the penalty is on the mean loss here, and on the sum of losses there
+    theirs = LogisticRegression(C=1 / (1e-3 * 400), tol=1e-10).fit(standard, right).decision_function(standard)
+    assert ours == pytest.approx(theirs, abs=1e-3)
+
+
+def test_separable_classes_give_finite_logits():
+    feature = np.linspace(-1, 1, 50)[:, None]
+    logits = Logistic.fit(feature, feature[:, 0] > 0)(feature)
+    assert np.isfinite(logits).all() and (logits[feature[:, 0] > 0.1] > 0).all()
+
+
+def test_a_temperature_that_was_applied_is_found_again():
+    rng = np.random.default_rng(1)
+    true = rng.normal(0, 2, 200_000)
+    right = rng.random(len(true)) < sigmoid(true)
+    found = Temperature.fit(sigmoid(3 * true), right)  # three times too sure
+    assert found.temperature == pytest.approx(3, rel=0.03) and found.bias == pytest.approx(0, abs=0.03)
+    assert expected_calibration_error(found(sigmoid(3 * true)), right) < 0.005
+
+
+def test_calibration_error_by_hand():
+    probability = np.array([0.95, 0.95, 0.95, 0.95, 0.15, 0.15])
+    right = np.array([True, True, True, False, False, False])
+    # four of confidence 0.95 and accuracy 0.75, two of 0.15 and 0
+    assert expected_calibration_error(probability, right, bins=10) == pytest.approx((4 * 0.2 + 2 * 0.15) / 6)
+    assert expected_calibration_error(np.array([1.0, 0.0]), np.array([True, False])) == 0
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.lists(st.integers(0, 5), min_size=1, max_size=30))
+def test_area_under_roc_is_that_of_scikit_learn(low, high):
+    expected = roc_auc_score([0] * len(low) + [1] * len(high), low + high)
+    assert area_under_roc(np.array(low, float), np.array(high, float)) == pytest.approx(expected)
+
+
+@given(st.floats(0.001, 0.999))
+def test_logit_is_the_inverse_of_the_logistic_function(p):
+    assert float(sigmoid(logit(np.array(p)))) == pytest.approx(p, abs=1e-9)
+
+
+def calibration():
+    rng = np.random.default_rng(2)
+    feature = rng.normal(size=(60, len(PEPTIDE_FEATURES)))
+    model = Logistic.fit(feature, feature[:, 0] > 0)
+    curve = Isotonic.fit(feature[:, 0], feature[:, 0] > 0)
+    return Calibration({"head": curve}, model, curve, model, {"spectra": 60})
+
+
+def test_a_calibration_comes_back_from_its_file(tmp_path):
+    calibration().save(tmp_path)
+    assert Calibration.load(tmp_path) == calibration()
+    assert Calibration.load(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"format_version": 0, "peptide_features": []}', "[1]"])
+def test_a_damaged_file_is_an_error_that_names_it(tmp_path, content):
+    (tmp_path / "calibration.json").write_text(content)
+    with pytest.raises(CorruptedDataError, match=r"calibration\.json"):
+        Calibration.load(tmp_path)
+
+
+def test_a_calibration_of_other_features_is_refused(tmp_path):
+    calibration().save(tmp_path)
+    path = tmp_path / "calibration.json"
+    content = json.loads(path.read_text())
+    content["peptide_features"][0] = "something else"
+    path.write_text(json.dumps(content))
+    with pytest.raises(CorruptedDataError, match="another version"):
+        Calibration.load(tmp_path)

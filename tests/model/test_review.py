@@ -1,0 +1,97 @@
+"""The second look: shares of peaks by hand, distances by brute force, features of known answers."""
+
+import numpy as np
+import pytest
+import torch
+from pyteomics import mass
+
+from data.peaks import PeakBatch
+from data.schema import Spectrum
+from data.vocabulary import PAD, STOP, VOCABULARY
+from model.recursion import Network
+from model.review import FEATURES, log_probability, nearest_distance, review, with_stop
+from model.settings import NetworkSettings
+from model.spectra import to_spectra
+
+SLOTS = 10
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    settings = NetworkSettings(
+        width=16, heads=2, encoder_layers=0, core_layers=1, slots=SLOTS, confidence=True, halting=True
+    )
+    return Network(settings, VOCABULARY).eval()
+
+
+def spectrum(sequence, charge, ions, foreign=()):
+    """Peaks of height 1 at some ions, by pyteomics."""
+    mz = sorted([*(mass.fast_mass(part, ion_type=kind, charge=z) for part, kind, z in ions), *foreign])
+    return Spectrum("s", mass.fast_mass(sequence, charge=charge), charge, np.array(mz), np.ones(len(mz), np.float32))
+
+
+def feature_of(network, spectrum, peptides):
+    peaks = to_spectra(PeakBatch.from_spectra([spectrum]), len(spectrum.mz), "cpu")
+    encoded = network.encode(peaks)
+    ids = [VOCABULARY.encode(peptide) for peptide in peptides]
+    tokens = torch.tensor([[*numbers, *[PAD] * (SLOTS - len(numbers))] for numbers in ids])[None]
+    seen = review(network, encoded, network.start(1), tokens, torch.zeros(1, SLOTS), 20.0)
+    return [dict(zip(FEATURES, row.tolist(), strict=True)) for row in seen.feature[0]], seen
+
+
+def test_shares_of_peaks_and_cleavages_by_hand(network):
+    # PEPTK has 4 cleavages and, at charge 1, 8 ions; seen are b2, y1, y3 (same cleavage as b2), and one foreign peak
+    seen = spectrum("PEPTK", 1, [("PE", "b", 1), ("K", "y", 1), ("PTK", "y", 1)], foreign=[300.1])
+    (right, swapped), _ = feature_of(network, seen, ["PEPTK", "EPPTK"])
+    assert right["cleavages seen"] == pytest.approx(2 / 4)
+    assert right["ions seen"] == pytest.approx(3 / 8)
+    assert right["intensity explained"] == pytest.approx(3 / 4)
+    assert right["peaks explained"] == pytest.approx(3 / 4)
+    assert right["length"] == pytest.approx(0.5)
+    assert right["mass error"] == pytest.approx(0, abs=1e-3)
+    # the first two residues swapped make the same seen ions
+    assert swapped["cleavages seen"] == right["cleavages seen"]
+
+
+def test_doubly_charged_ions_count_for_precursors_of_two_charges(network):
+    twice = [("PEPTL", "y", 2)]
+    (two,), _ = feature_of(network, spectrum("GPEPTL", 2, twice), ["GPEPTL"])
+    (one,), _ = feature_of(network, spectrum("GPEPTL", 1, twice), ["GPEPTL"])
+    assert two["cleavages seen"] == pytest.approx(1 / 5) and one["cleavages seen"] == 0
+
+
+def test_mass_error_is_told_in_tolerances(network):
+    seen = spectrum("PEPTK", 1, [("K", "y", 1)])
+    (wrong,), _ = feature_of(network, seen, ["PEPTQ"])  # 0.0364 Da lighter
+    assert wrong["mass error"] == pytest.approx(0.03639 / (seen.precursor_mz * 20e-6), rel=0.01)
+
+
+def test_confidences_are_shares(network):
+    _, seen = feature_of(network, spectrum("PEPTK", 2, [("K", "y", 1)]), ["PEPTK", "GGGG"])
+    assert set(seen.residue) == {"head", "probability", "entropy"}
+    for values in seen.residue.values():
+        assert values.shape == (1, 2, SLOTS) and ((values >= 0) & (values <= 1)).all()
+
+
+def test_forbidden_tokens_have_no_probability(network):
+    state = network.start(1)
+    share = log_probability(network, state).exp()
+    assert share.sum(-1) == pytest.approx(torch.ones(1, SLOTS), abs=1e-5)
+    assert (share[0][network.forbidden] == 0).all() and (share[..., PAD] == 0).all()
+
+
+def test_a_stop_follows_the_last_token():
+    tokens = torch.tensor([[3, 4, PAD, PAD], [3, 4, 5, 6], [PAD, PAD, PAD, PAD]])
+    assert with_stop(tokens).tolist() == [[3, 4, STOP, PAD], [3, 4, 5, 6], [STOP, PAD, PAD, PAD]]
+
+
+def test_nearest_distance_is_that_of_brute_force():
+    rng = np.random.default_rng(0)
+    keys = torch.tensor(np.sort(rng.random((3, 7))))
+    keys[1, 4:] = torch.inf
+    keys[2] = torch.inf
+    query = torch.tensor(rng.random((3, 20)) * 1.2 - 0.1)
+    expected = (keys[:, None] - query[..., None]).abs().amin(-1)
+    assert torch.equal(nearest_distance(keys, query), expected)
+    assert nearest_distance(keys[:, :0], query).isinf().all()
