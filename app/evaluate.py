@@ -7,14 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from app.annotated import annotated_spectra
 from app.progress import Progress
-from data.errors import InputError, UnknownModificationError
+from data.errors import InputError
 from data.predictions import Prediction
-from data.readers import read_spectra
-from data.schema import Spectrum
-from data.vocabulary import VOCABULARY
+from model.calibration import expected_calibration_error
 from model.inference import Sequencer
-from model.metrics import evaluate, token_accuracy_by_step
+from model.metrics import count, evaluate, token_accuracy_by_step
 
 
 def evaluate_files(files: list[Path], sequencer: Sequencer, *, steps: int | None, progress: Progress) -> dict[str, Any]:
@@ -22,7 +23,8 @@ def evaluate_files(files: list[Path], sequencer: Sequencer, *, steps: int | None
 
     Returns
     -------
-    The metrics with ``token_accuracy_by_step``, ``seconds`` and ``skipped`` (reason → spectra).
+    The metrics with ``calibration_error`` of the peptide scores, ``token_accuracy_by_step``, ``seconds`` and
+    ``skipped`` (reason → spectra).
 
     Raises
     ------
@@ -31,7 +33,7 @@ def evaluate_files(files: list[Path], sequencer: Sequencer, *, steps: int | None
     began = time.perf_counter()
     skipped: Counter[str] = Counter()
     predictions: list[Prediction] = []
-    for prediction in sequencer.sequence(_annotated(files, skipped, progress), steps, keep_steps=True):
+    for prediction in sequencer.sequence(annotated_spectra(files, skipped, progress), steps, keep_steps=True):
         predictions.append(prediction)
         progress.advance(len(predictions))
     if not predictions:
@@ -40,28 +42,13 @@ def evaluate_files(files: list[Path], sequencer: Sequencer, *, steps: int | None
             path=files[0],
             remedy="Give spectra with their peptide: SEQ= in MGF, Name: in MSP",
         )
+    score = np.array([prediction.peptide_score for prediction in predictions])
     return asdict(evaluate(predictions)) | {
+        "calibration_error": expected_calibration_error(score, count(predictions).peptide.astype(bool)),
         "token_accuracy_by_step": token_accuracy_by_step(predictions),
         "seconds": time.perf_counter() - began,
         "skipped": dict(skipped),
     }
-
-
-def _annotated(files: list[Path], skipped: Counter[str], progress: Progress) -> Iterator[Spectrum]:
-    for file in files:
-        reader = read_spectra(file)
-        progress.file(file)
-        for spectrum in reader:
-            if spectrum.peptidoform is None:
-                skipped["no readable annotation"] += 1
-                continue
-            try:
-                VOCABULARY.encode(spectrum.peptidoform)
-            except UnknownModificationError:
-                skipped["annotated with a modification that the network has no token for"] += 1
-                continue
-            yield spectrum
-        skipped.update(reader.skipped)
 
 
 def as_text(result: dict[str, Any]) -> Iterator[str]:
@@ -73,6 +60,7 @@ def as_text(result: dict[str, Any]) -> Iterator[str]:
         ("peptide_precision", "peptide precision"),
         ("peptide_recall", "peptide recall"),
         ("auc", "area under the curve"),
+        ("calibration_error", "calibration error"),
     ):
         yield f"{label:<22} {result[name]:.3f}"
     steps = result["token_accuracy_by_step"]

@@ -5,7 +5,7 @@ import logging
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -65,6 +65,15 @@ def sequence(
     threads: Threads = None,
     batch_size: BatchSize = 128,
     offer: Offer = None,
+    fdr: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Write only peptides of which at most this share is wrong.")
+    ] = None,
+    fdr_by: Annotated[
+        Literal["probability", "decoys"],
+        typer.Option(
+            help="Estimate it from the calibrated probabilities, or from shifted precursors (twice the time)."
+        ),
+    ] = "probability",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -74,7 +83,9 @@ def sequence(
 
     sequencer = _sequencer(model, device, threads, batch_size, offer or [])
     with Progress(quiet=quiet) as progress:
-        summary = sequence_files(files, output, sequencer, steps=steps, force=force, progress=progress)
+        summary = sequence_files(
+            files, output, sequencer, steps=steps, fdr=fdr, fdr_by=fdr_by, force=force, progress=progress
+        )
     if not quiet:
         for line in (*summary.lines(), f"written: {output}"):
             typer.echo(line, err=True)
@@ -103,6 +114,28 @@ def evaluate(
         typer.echo(json.dumps(result))
     else:
         typer.echo("\n".join(as_text(result)))
+
+
+@app.command(epilog="Example: peptrm calibrate annotated.mgf --model DIR")
+def calibrate(
+    files: Files,
+    model: Model = DEFAULT_MODEL,
+    device: Device = "cpu",
+    threads: Threads = None,
+    batch_size: BatchSize = 128,
+    seed: Annotated[int, typer.Option(help="Of the spurious spectra that teach what an outlier is.")] = 20260101,
+    quiet: Quiet = False,
+) -> None:
+    """Fit the model's probabilities to annotated spectra of your own, which it was not trained on."""
+    from app.calibrate import calibrate_files
+    from app.progress import Progress
+
+    sequencer = _sequencer(model, device, threads, batch_size, [])
+    with Progress(quiet=quiet) as progress:
+        lines = calibrate_files(files, sequencer, model, seed, progress)
+    if not quiet:
+        for line in lines:
+            typer.echo(line, err=True)
 
 
 @app.command(epilog="Example: peptrm recipe -o recipe.json; python -m model recipe.json --shards … --folder …")

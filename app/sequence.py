@@ -15,6 +15,7 @@ from data.predictions import Prediction
 from data.readers import read_spectra
 from data.schema import Spectrum
 from data.writers import check_output, write_predictions
+from model.fdr import Estimate, accepted, sequence_with_decoys
 from model.inference import Sequencer
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class Summary:
     skipped: Counter[str] = field(default_factory=Counter)
     ppm_errors: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    fdr: float | None = None
+    accepted: int = 0
 
     def lines(self) -> Iterator[str]:
         """The summary for people."""
@@ -37,6 +40,8 @@ class Summary:
         yield f"{self.sequenced} spectra sequenced in {self.seconds:.1f} s ({rate:.0f} spectra/s)"
         if self.sequenced:
             yield f"{self.fitting} peptides weigh what the precursor weighs"
+        if self.fdr is not None:
+            yield f"{self.accepted} peptides written, of which {self.fdr:.1%} at most are estimated to be wrong"
         if self.unanswered:
             yield f"{self.unanswered} spectra without an answer, not written"
         if self.ppm_errors:
@@ -46,9 +51,22 @@ class Summary:
 
 
 def sequence_files(
-    files: list[Path], output: Path, sequencer: Sequencer, *, steps: int | None, force: bool, progress: Progress
+    files: list[Path],
+    output: Path,
+    sequencer: Sequencer,
+    *,
+    steps: int | None,
+    fdr: float | None,
+    fdr_by: Estimate,
+    force: bool,
+    progress: Progress,
 ) -> Summary:
     """Sequence the spectra of files and write the peptides.
+
+    Parameters
+    ----------
+    fdr : write only peptides of which at most this share is estimated to be wrong; None: all.
+    fdr_by : how it is estimated.
 
     Raises
     ------
@@ -65,8 +83,11 @@ def sequence_files(
     summary = Summary()
     began = time.perf_counter()
     spectra = _read(files, summary, progress)
-    predictions = _count(sequencer.sequence(spectra, steps), summary, sequencer, progress)
-    write_predictions(predictions, output, source_files=files, software_version=version("peptrm"))
+    if fdr is None:
+        found: Iterable[Prediction] = _count(sequencer.sequence(spectra, steps), summary, sequencer, progress)
+    else:
+        found = _accepted(spectra, sequencer, steps, fdr, fdr_by, summary, progress)
+    write_predictions(found, output, source_files=files, software_version=version("peptrm"))
     summary.seconds = time.perf_counter() - began
     return summary
 
@@ -77,6 +98,42 @@ def _read(files: Iterable[Path], summary: Summary, progress: Progress) -> Iterat
         progress.file(file)
         yield from reader
         summary.skipped.update(reader.skipped)
+
+
+def _accepted(
+    spectra: Iterable[Spectrum],
+    sequencer: Sequencer,
+    steps: int | None,
+    fdr: float,
+    fdr_by: Estimate,
+    summary: Summary,
+    progress: Progress,
+) -> list[Prediction]:
+    """The predictions below the false discovery rate; all must be known before the first is written.
+
+    Raises
+    ------
+    InputError : the model has no calibrated probabilities to estimate with.
+    """
+    if fdr_by == "probability" and sequencer.answerer.calibration is None:
+        raise InputError(
+            "a false discovery rate by probability needs a calibrated model",
+            remedy="Run `peptrm calibrate` on annotated spectra, or give --fdr-by decoys",
+        )
+    decoy_scores: list[float] = []
+
+    def targets() -> Iterator[Prediction]:
+        for prediction, decoy_score in sequence_with_decoys(sequencer, spectra, steps):
+            decoy_scores.append(decoy_score)
+            yield prediction
+
+    by_decoys = fdr_by == "decoys"
+    predictions = list(
+        _count(targets() if by_decoys else sequencer.sequence(spectra, steps), summary, sequencer, progress)
+    )
+    kept = accepted(predictions, fdr, decoy_scores if by_decoys else None)
+    summary.accepted, summary.fdr = len(kept), fdr
+    return kept
 
 
 def _count(

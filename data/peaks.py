@@ -70,6 +70,21 @@ class PeakBatch:
         """The spectra of these rows."""
         return PeakBatch(*(getattr(self, each.name)[rows] for each in fields(self)))
 
+    def to_spectra(self, peptidoforms: Sequence[str], prefix: str) -> list[Spectrum]:
+        """The spectra as records, ``prefix:row`` their names; what is unknown stays so."""
+        return [
+            Spectrum(
+                spectrum_id=f"{prefix}:{row}",
+                precursor_mz=float(self.precursor_mz[row]),
+                precursor_charge=int(self.charge[row]),
+                mz=mz,
+                intensity=intensity,
+                peptidoform=peptidoforms[row],
+                collision_energy=None if np.isnan(energy := self.collision_energy[row]) else float(energy),
+            )
+            for row, (mz, intensity) in enumerate(self.to_lists())
+        ]
+
     def to_lists(self) -> list[tuple[NDArray[np.float64], NDArray[np.float32]]]:
         """m/z and intensity of each spectrum without the padding."""
         present = np.isfinite(self.mz)

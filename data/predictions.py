@@ -14,8 +14,10 @@ class Prediction:
     peptidoform : ProForma; empty where nothing was predicted.
     residue_scores : 0…1, one a token; an N-terminal modification is a token of its own and comes first.
     peptide_score : 0…1: the probability that the peptide is right, where the model brings its calibration.
+    q_value : the share of wrong peptides to expect among those of at least this score; None where not asked for.
     outlier_score : 0…1, how unlike the spectra that peptides are read from; None without a calibration.
-    is_proven : whether no other peptide of the precursor's mass is more probable; None where that was not searched.
+    is_proven : whether no other peptide of the precursor's mass is more probable than those that were compared; None
+        where none were searched.
     ambiguity : what the spectrum cannot tell apart, ``3-4:AG=GA=K=Q``; several are separated by ``;``.
     gap : what each residue or stretch of unknown mass may be, ``5:+243.0297=Y[UNIMOD:21](0.3ppm)``.
     ppm_error : of the precursor against the predicted peptide.
@@ -32,6 +34,7 @@ class Prediction:
     peptide_score: float
     calculated_mz: float | None
     ppm_error: float | None
+    q_value: float | None = None
     outlier_score: float | None = None
     is_proven: bool | None = None
     ambiguity: str = ""

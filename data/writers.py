@@ -29,6 +29,7 @@ _FIELDS: "list[pa.Field[Any]]" = [
     pa.field("calculated_mz", pa.float64()),
     pa.field("ppm_error", pa.float64()),
     pa.field("retention_time", pa.float32()),
+    pa.field("q_value", pa.float32()),
     pa.field("outlier_score", pa.float32()),
     pa.field("is_proven", pa.bool_()),
     pa.field("ambiguity", pa.string()),

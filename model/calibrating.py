@@ -21,6 +21,9 @@ from model.metrics import matching_residues
 
 LEAST_SPECTRA = 100
 
+_OUTLIERS = 300
+"""Spurious spectra of each kind."""
+
 
 @dataclass
 class Examples:
@@ -91,7 +94,7 @@ def fit_calibration(sequencer: Sequencer, spectra: Sequence[Spectrum], seed: int
         answerer.calibration = provisional
         judged = examples(sequencer, halves[1])
         rng = np.random.default_rng(seed)
-        spurious = [make(halves[1], rng) for make in KINDS.values()]
+        spurious = [make(halves[1][:_OUTLIERS], rng) for make in KINDS.values()]
         outliers = np.concatenate([examples(sequencer, each).answer for each in spurious])
     finally:
         answerer.calibration = before

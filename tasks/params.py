@@ -50,6 +50,15 @@ class EvaluationSettings(_Section):
     sample_spectra: int = Field(default=6, ge=0)
 
 
+class CalibrationSettings(_Section):
+    """How trust is fitted and measured."""
+
+    spectra: int = Field(default=1200, ge=0)
+    fold_spectra: int = Field(default=300, ge=0)
+    test_spectra: int = Field(default=300, ge=1)
+    real_spectra: tuple[str, ...] = ()
+
+
 class AblationRow(_Section):
     """One row of the table: what differs from the plain network and its training.
 
@@ -98,6 +107,7 @@ class Params(_Section):
     training: TrainingSettings
     cross_validation: CrossValidationSettings
     evaluation: EvaluationSettings
+    calibration: CalibrationSettings
     ablations: AblationSettings
     curricula: dict[str, tuple[StageSettings, ...]]
     real_spectra: str | None = None

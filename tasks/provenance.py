@@ -55,6 +55,7 @@ def fold_inputs_hash(params: Params, workspace: Workspace, species: str) -> str:
         "steps": params.evaluation.steps,
         "bootstrap_samples": params.evaluation.bootstrap_samples,
         "validation_share": params.peptides.validation_share,
+        "calibration": [params.calibration.fold_spectra, file_hash(Path(__file__).with_name("calibration.py"))],
         "training": folds.model_dump(mode="json", include={"training", "start", "test_noise_level"}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

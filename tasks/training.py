@@ -29,6 +29,7 @@ from model.metrics import bootstrap_intervals, evaluate, residue_confusion, toke
 from model.recipe import Recipe
 from model.settings import NetworkSettings, TrainingSettings
 from model.trainer import train
+from tasks.calibration import calibrate_model
 from tasks.params import Params
 from tasks.workspace import Workspace
 
@@ -47,6 +48,8 @@ def train_model(params: dict[str, Any], root: str, name: str, evidence: bool) ->
         real_set=real_spectra(settings),
         folder=workspace.model(name),
     )
+    if network.evidence:
+        calibrate_model(settings, workspace.model(name), validation_set, settings.calibration.spectra)
     return asdict(summary)
 
 
@@ -69,6 +72,8 @@ def run_fold(params: dict[str, Any], root: str, species: str) -> dict[str, Any]:
         folder=workspace.fold_model(species),
         start=workspace.model("pretrained") if folds.start == "pretrained" else None,
     )
+    _, unseen = pretraining_sets(clean, share)
+    calibrate_model(settings, workspace.fold_model(species), unseen, settings.calibration.fold_spectra)
     source = source_name(folds.test_noise_level)
 
     def is_test(table: pa.Table) -> NDArray[np.bool_]:
