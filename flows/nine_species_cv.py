@@ -12,7 +12,7 @@ from prefect.logging import get_run_logger
 
 from data.errors import PepTRMError
 
-STAGES = ("proteomes", "peptides", "synthesize", "augment", "train", "cross_validate", "report")
+STAGES = ("proteomes", "peptides", "synthesize", "augment", "train", "cross_validate", "trust", "report")
 
 
 @flow(name="nine-species-cv")

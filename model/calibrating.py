@@ -14,7 +14,8 @@ from data.errors import InputError
 from data.outliers import KINDS
 from data.schema import Spectrum
 from data.splits import merged_sequence, sequence_hashes
-from data.vocabulary import PAD, VOCABULARY
+from data.vocabulary import PAD, VOCABULARY, Vocabulary
+from model.answers import Answers
 from model.calibration import Calibration, Isotonic, Logistic
 from model.inference import Sequencer
 from model.metrics import matching_residues
@@ -136,27 +137,32 @@ def examples(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Examples:
 
 
 def _judged(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Iterator[Examples]:
-    vocabulary = sequencer.vocabulary
     for first in range(0, len(spectra), sequencer.batch_size):
         batch = spectra[first : first + sequencer.batch_size]
         answers, _ = sequencer.answers(batch)
         truths = [VOCABULARY.masses[VOCABULARY.encode(spectrum.peptidoform or "")] for spectrum in batch]
-        tokens = answers.candidates.cpu().numpy()
-        right = np.zeros(answers.exists.shape, bool)
-        for row, candidate in zip(*answers.exists.nonzero(), strict=True):
-            right[row, candidate] = _is_right(vocabulary.masses[tokens[row, candidate]], truths[row])
         chosen, masses = answers.tokens.cpu().numpy(), answers.mass.cpu().numpy()
         is_residue = chosen != PAD
         marks = [matching_residues(m[kept], truth) for m, kept, truth in zip(masses, is_residue, truths, strict=True)]
-        best = (tokens == chosen[:, None]).all(2).argmax(1)
+        best = (answers.candidates.cpu().numpy() == chosen[:, None]).all(2).argmax(1)
         yield Examples(
             feature=answers.feature,
             exists=answers.exists,
-            right=right,
+            right=right_candidates(sequencer.vocabulary, answers, batch),
             best=best,
             residue={name: values[is_residue] for name, values in answers.raw.items()},
             residue_right=np.concatenate(marks),
         )
+
+
+def right_candidates(vocabulary: Vocabulary, answers: Answers, spectra: Sequence[Spectrum]) -> NDArray[np.bool_]:
+    """(batch, candidates), which candidates are the peptides that the spectra are annotated with."""
+    right = np.zeros(answers.exists.shape, bool)
+    tokens = answers.candidates.cpu().numpy()
+    for row, candidate in zip(*answers.exists.nonzero(), strict=True):
+        truth = VOCABULARY.masses[VOCABULARY.encode(spectra[row].peptidoform or "")]
+        right[row, candidate] = _is_right(vocabulary.masses[tokens[row, candidate]], truth)
+    return right
 
 
 def _is_right(masses: NDArray[np.float64], truth: NDArray[np.float64]) -> bool:

@@ -167,7 +167,7 @@ class MassEvidence(torch.nn.Module):
     def _from_left(self, index: SpectrumIndex, cleavage: Tensor, closure_da: Tensor) -> list[Tensor]:
         """Ions of the cleavages behind the candidates, what lies one residue further, and closure on the precursor."""
         residue_mass = (index.peptide_mass - WATER)[:, None, None]
-        intensity, error = self._ions(index, cleavage)
+        intensity, error = self.ions(index, cleavage)
         closes = ((cleavage - residue_mass).abs() < closure_da[..., None]).float()
         return [intensity, error, self._ahead(index, cleavage)[..., None], closes[..., None]]
 
@@ -178,11 +178,11 @@ class MassEvidence(torch.nn.Module):
         residue_mass = (index.peptide_mass - WATER)[:, None, None]
         cleavage = residue_mass - hypothesis.suffix_mass[..., None] - mass
         meets = (cleavage - hypothesis.prefix_mass[..., None]).abs() < closure_da[..., None]
-        intensity, error = self._ions(index, cleavage)
+        intensity, error = self.ions(index, cleavage)
         anchored = hypothesis.has_suffix[..., None, None]
         return [part * anchored for part in (intensity, error, meets[..., None].float())]
 
-    def _ions(self, index: SpectrumIndex, cleavage: Tensor) -> tuple[Tensor, Tensor]:
+    def ions(self, index: SpectrumIndex, cleavage: Tensor) -> tuple[Tensor, Tensor]:
         """Intensity and closeness (1 exact, 0 at the tolerance) per ion series; both (batch, ..., series)."""
         peptide_mass = index.peptide_mass.view(-1, *[1] * (cleavage.dim() - 1))
         found = []
@@ -211,7 +211,7 @@ class MassEvidence(torch.nn.Module):
 
     def _support(self, index: SpectrumIndex, prefix: Tensor) -> Tensor:
         """How well the cleavages so far are seen: here, mean intensity, share seen; (batch, slots, 3)."""
-        intensity, _ = self._ions(index, prefix)
+        intensity, _ = self.ions(index, prefix)
         here = intensity.amax(-1).masked_fill(prefix == 0, 1.0)
         count = torch.arange(1, prefix.shape[1] + 1, device=prefix.device)
         return torch.stack([here, here.cumsum(1) / count, (here > 0).float().cumsum(1) / count], -1)

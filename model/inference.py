@@ -77,9 +77,15 @@ class Sequencer:
         self.vocabulary = self.network.vocabulary
         self.device, self.batch_size, self.precision = device, batch_size, precision
         self.decoding = decoding or DecodingSettings(tolerance_ppm=self.network.settings.closure_tolerance_ppm)
+        self._steps = self._spectra = 0
         self.answerer = Answerer(
             self.network, Calibration.load(folder), self.decoding, answers or AnswerSettings(), others
         )
+
+    @property
+    def mean_steps(self) -> float:
+        """Refinement steps a spectrum so far."""
+        return self._steps / max(self._spectra, 1)
 
     def sequence(
         self, spectra: Iterable[Spectrum], steps: int | None = None, *, keep_steps: bool = False
@@ -118,12 +124,14 @@ class Sequencer:
         settings = self.network.settings
         least, most = (steps, steps) if steps is not None else (settings.steps, settings.max_steps)
         everyone = encoded
+        self._spectra += len(encoded.mask)
         state = self.network.start(len(encoded.mask))
         last = state.clone()
         hypothesis = self.network.hypothesis(everyone, last)
         active = torch.arange(len(encoded.mask), device=encoded.mask.device)
         by_step: list[Hypothesis] = []
         for step in range(1, most + 1):
+            self._steps += len(active)
             state = self.network(encoded, state)
             last.put(active, state)
             before, hypothesis = hypothesis, self.network.hypothesis(everyone, last)

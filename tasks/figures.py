@@ -21,7 +21,7 @@ from model.metrics import Metrics
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000", "#F0E442")
 _FRAGMENT_TOLERANCE_PPM = 20
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -35,18 +35,18 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def precision_coverage(curves: Mapping[str, Curve]) -> str:
     """Peptide precision against coverage, a line a species."""
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 3.8))
         for (name, (coverage, precision)), colour in zip(curves.items(), COLOURS, strict=False):
             axes.plot(coverage, precision, color=colour, label=name, linewidth=1.4)
         axes.set(xlabel="coverage (share of spectra)", ylabel="peptide precision", xlim=(0, 1), ylim=(0, 1.02))
         axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        return _svg(figure)
+        return svg(figure)
 
 
 def accuracy_by_step(accuracy: Mapping[str, Mapping[str, Sequence[float]]], default_steps: int) -> str:
     """Token accuracy after each refinement step; the anchored network solid, the plain recursion dashed."""
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 3.8))
         for model, dash in (("pretrained", "-"), ("plain", "--")):
             for (level, values), colour in zip(accuracy.get(model, {}).items(), COLOURS, strict=False):
@@ -56,12 +56,12 @@ def accuracy_by_step(accuracy: Mapping[str, Mapping[str, Sequence[float]]], defa
         axes.axvline(default_steps, color="#999999", linewidth=0.8, linestyle=":")
         axes.set(xlabel="refinement step", ylabel="token accuracy", ylim=(0, 1))
         axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        return _svg(figure)
+        return svg(figure)
 
 
 def by_group(groups: Mapping[int, Metrics], label: str) -> str:
     """Amino-acid precision and peptide recall of groups of spectra, with the number of spectra."""
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.6, 3.0))
         place = np.arange(len(groups))
         values = list(groups.values())
@@ -70,12 +70,12 @@ def by_group(groups: Mapping[int, Metrics], label: str) -> str:
         axes.set_xticks(place, [f"{key}\n({m.n_spectra})" for key, m in groups.items()], fontsize=6)
         axes.set(xlabel=f"{label} (spectra)", ylim=(0, 1))
         axes.legend(frameon=False, fontsize=7)
-        return _svg(figure)
+        return svg(figure)
 
 
 def loss_curves(curves: Mapping[str, Sequence[Mapping[str, float | str]]]) -> str:
     """Training loss against updates; a line marks where the next stage of the curriculum begins."""
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 3.2))
         for (name, curve), colour in zip(curves.items(), COLOURS, strict=False):
             axes.plot([e["update"] for e in curve], [e["tokens"] for e in curve], color=colour, label=name)
@@ -84,7 +84,7 @@ def loss_curves(curves: Mapping[str, Sequence[Mapping[str, float | str]]]) -> st
             axes.annotate(f" {after}", (float(before), 1), xycoords=("data", "axes fraction"), fontsize=7, va="top")
         axes.set(xlabel="update", ylabel="cross-entropy", ylim=(0, None))
         axes.legend(frameon=False, fontsize=7)
-        return _svg(figure)
+        return svg(figure)
 
 
 def _stage_changes(curve: Sequence[Mapping[str, float | str]]) -> list[tuple[float | str, float | str]]:
@@ -103,7 +103,7 @@ def _stage_changes(curve: Sequence[Mapping[str, float | str]]) -> list[tuple[flo
 def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> str:
     """Share of each true residue (rows) that was read as another (columns)."""
     used = np.flatnonzero(counts.sum(0) + counts.sum(1)).tolist()
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(5.6, 5.0))
         shares = counts[np.ix_(used, used)] / np.maximum(counts[used].sum(1), 1)[:, None]
         image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
@@ -112,7 +112,7 @@ def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> str:
         axes.set_yticks(range(len(used)), names, fontsize=6)
         axes.set(xlabel="read", ylabel="true")
         figure.colorbar(image, ax=axes, shrink=0.7)
-        return _svg(figure)
+        return svg(figure)
 
 
 def mirror(observed: Spectrum, reference: Spectrum, predicted: str) -> str:
@@ -126,11 +126,11 @@ def mirror(observed: Spectrum, reference: Spectrum, predicted: str) -> str:
         )
         return record.annotate_proforma(with_masses(predicted), _FRAGMENT_TOLERANCE_PPM, "ppm", ion_types="by")
 
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.6, 3.2))
         plot.mirror(annotated(observed), annotated(reference), spectrum_kws={"grid": False}, ax=axes)
         axes.set_ylabel("intensity")
-        return _svg(figure)
+        return svg(figure)
 
 
 def with_masses(peptidoform: str) -> str:
@@ -148,7 +148,8 @@ def _short(label: str) -> str:
     return re.sub(r"UNIMOD:", "", label)
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """The figure as text, closed."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)

@@ -16,9 +16,10 @@ from data.atomic import make_folder, write_atomically
 from data.predictions import Prediction
 from data.vocabulary import VOCABULARY
 from model.metrics import by_charge, by_length, precision_coverage, residue_confusion
-from tasks import figures
+from tasks import figures, trust_figures
 from tasks.params import Params
 from tasks.report_data import METRICS, ReportData, gather
+from tasks.trust_table import DEFAULT_DECODING
 from tasks.workspace import Workspace
 
 _CURVE_POINTS = 100
@@ -75,6 +76,7 @@ def render(data: ReportData) -> str:
         charges=figures.by_group(by_charge(data.predictions), "precursor charge"),
         losses=figures.loss_curves({name: training["curve"] for name, training in data.trainings.items()}),
         confusion=figures.confusion(labels, counts),
+        trust=_trust(data.trust),
         samples=[
             {
                 "id": sample.prediction.spectrum_id,
@@ -88,6 +90,22 @@ def render(data: ReportData) -> str:
             for sample in data.samples
         ],
     )
+
+
+def _trust(trust: dict[str, Any]) -> dict[str, Any]:
+    """What the section on trust shows; nothing where it was not measured."""
+    if not trust:
+        return {}
+    return {
+        "reliability": trust_figures.reliability(
+            {name: values["reliability"] for name, values in trust["calibration"].items()}
+        ),
+        "precision_coverage": trust_figures.precision_coverage(trust["peptide_confidence"]),
+        "false_discoveries": trust_figures.false_discoveries(trust["fdr"]),
+        "errors": trust["calibration"],
+        "decoding": {name: (rows["arg max"], rows[DEFAULT_DECODING]) for name, rows in trust["decoding"].items()},
+        "outliers": trust["outliers"],
+    }
 
 
 def coloured_residues(prediction: Prediction) -> list[dict[str, Any]]:

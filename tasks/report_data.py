@@ -54,6 +54,7 @@ class ReportData:
     folds: list[Fold]
     recursion: dict[str, dict[str, list[float]]]
     trainings: dict[str, dict[str, Any]]
+    trust: dict[str, Any]
     samples: list[Sample]
     provenance: dict[str, str]
     params: Params
@@ -87,6 +88,7 @@ def gather(workspace: Workspace, params: Params, provenance: dict[str, str]) -> 
         folds=folds,
         recursion=_json(workspace.recursion_report),
         trainings={name: _json(workspace.model(name) / "training.json") for name in ("pretrained", "plain")},
+        trust=_json(workspace.trust_report) if workspace.trust_report.exists() else {},
         samples=_samples(workspace, params, [fold for fold in folds if fold.completed]),
         provenance=provenance,
         params=params,

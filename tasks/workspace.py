@@ -60,6 +60,16 @@ class Workspace:
         """Accuracy by refinement step of both models."""
         return self.root / "reports" / "recursion.json"
 
+    @property
+    def trust_report(self) -> Path:
+        """Figures of decoding, calibration, false discoveries and outliers."""
+        return self.root / "reports" / "trust.json"
+
+    @property
+    def trust_table(self) -> Path:
+        """The same as Markdown."""
+        return self.root / "reports" / "trust.md"
+
     def ablation(self, name: str) -> Path:
         """Figures of one row of the ablation table."""
         return self.root / "reports" / "ablations" / f"{name.replace(' ', '-')}.json"

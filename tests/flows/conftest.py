@@ -36,6 +36,7 @@ def tiny_params() -> dict[str, Any]:
     params["cross_validation"] |= {"retry_delay_s": 0.1, "retries": 1}
     params["cross_validation"]["training"] |= {"batch_size": 8, "validate_every": 2, "validation_spectra": 8}
     params["cross_validation"]["training"]["stages"] = [{"name": "mild", "updates": 2, "learning_rate": 0.001}]
+    params["calibration"] |= {"spectra": 20, "fold_spectra": 0, "test_spectra": 8}
     params["evaluation"] |= {"steps": 4, "bootstrap_samples": 20, "sample_spectra": 2}
     return params
 

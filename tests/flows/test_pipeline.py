@@ -21,6 +21,7 @@ def test_every_stage_left_its_results(finished):
         fold = json.loads((reports / "folds" / f"{species.slug}.json").read_text())
         assert fold["status"] == "completed"
         assert fold["metrics"]["n_spectra"] > 0
+    assert (reports / "trust.json").exists() and (reports / "trust.md").exists()
     page = (reports / "report.html").read_text()
     assert all(species.name in page for species in SPECIES)
     for name in ("loss", "steps", "precision_coverage"):
@@ -38,6 +39,7 @@ def test_a_second_repro_does_nothing(finished):
     ("section", "key", "value", "stages"),
     [
         ("evaluation", "sample_spectra", 1, {"report"}),
+        ("calibration", "test_spectra", 7, {"trust"}),
         ("cross_validation", "start", "scratch", {"cross_validate"}),
         ("augment", "levels", [0.0, 0.5], {"augment", "report"}),
         ("training", "weight_decay", 0.5, {"train"}),

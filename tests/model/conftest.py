@@ -1,5 +1,7 @@
 """Small real spectra and settings for the network's tests."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import VOCABULARY
 from model.recipe import Recipe
 from model.settings import NetworkSettings, StageSettings, TrainingSettings
+from model.trainer import train
 
 
 def ladder(peptide: str, charge: int, rng: np.random.Generator) -> Spectrum:
@@ -61,3 +64,52 @@ def small_recipe(small_network, short_training) -> Recipe:
         preprocessing=PreprocessingSettings(),
         seed=3,
     )
+
+
+def train_small(ladders: SpectrumSet, folder: Path) -> None:
+    """Train a network that reads clean ladders of 6–12 residues."""
+    train(
+        recipe=Recipe(
+            network=NetworkSettings(
+                width=32, heads=2, encoder_layers=0, core_layers=1, slots=16, candidate_width=16, steps=4, max_steps=16
+            ),
+            training=TrainingSettings(
+                stages=(StageSettings(name="clean", updates=200, learning_rate=3e-3),),
+                batch_size=32,
+                warmup_updates=10,
+                validate_every=200,
+                validation_spectra=16,
+            ),
+            noise=NoiseSettings(),
+            preprocessing=PreprocessingSettings(),
+            seed=2,
+        ),
+        training_set=ladders,
+        validation_set=ladders,
+        folder=folder,
+    )
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, ladders: SpectrumSet) -> Path:
+    """The folder of such a network."""
+    folder = tmp_path_factory.mktemp("trained")
+    train_small(ladders, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spectra(ladders: SpectrumSet) -> list[Spectrum]:
+    """Some of the ladders as records."""
+    peaks = ladders.peaks
+    return [
+        Spectrum(
+            f"ladder:{row}",
+            float(peaks.precursor_mz[row]),
+            int(peaks.charge[row]),
+            peaks.mz[row][np.isfinite(peaks.mz[row])],
+            peaks.intensity[row][np.isfinite(peaks.mz[row])],
+            peptidoform=VOCABULARY.decode(ladders.tokens[row]),
+        )
+        for row in range(60)
+    ]

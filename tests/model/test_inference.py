@@ -8,56 +8,9 @@ from pyteomics import mass
 
 from data.errors import CorruptedDataError, InputError
 from data.schema import Spectrum
-from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import VOCABULARY
 from model.checkpoint import load_network
 from model.inference import Sequencer
-from model.recipe import Recipe
-from model.settings import NetworkSettings, StageSettings, TrainingSettings
-from model.trainer import train
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory, ladders):
-    """A network that reads clean ladders of 6–12 residues."""
-    folder = tmp_path_factory.mktemp("trained")
-    train(
-        recipe=Recipe(
-            network=NetworkSettings(
-                width=32, heads=2, encoder_layers=0, core_layers=1, slots=16, candidate_width=16, steps=4, max_steps=16
-            ),
-            training=TrainingSettings(
-                stages=(StageSettings(name="clean", updates=200, learning_rate=3e-3),),
-                batch_size=32,
-                warmup_updates=10,
-                validate_every=200,
-                validation_spectra=16,
-            ),
-            noise=NoiseSettings(),
-            preprocessing=PreprocessingSettings(),
-            seed=2,
-        ),
-        training_set=ladders,
-        validation_set=ladders,
-        folder=folder,
-    )
-    return folder
-
-
-@pytest.fixture(scope="session")
-def spectra(ladders):
-    peaks = ladders.peaks
-    return [
-        Spectrum(
-            f"ladder:{row}",
-            float(peaks.precursor_mz[row]),
-            int(peaks.charge[row]),
-            peaks.mz[row][np.isfinite(peaks.mz[row])],
-            peaks.intensity[row][np.isfinite(peaks.mz[row])],
-            peptidoform=VOCABULARY.decode(ladders.tokens[row]),
-        )
-        for row in range(60)
-    ]
 
 
 def test_one_prediction_a_spectrum_in_order_whatever_the_batch_size(trained, spectra):

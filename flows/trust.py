@@ -1,0 +1,18 @@
+"""Stage `trust`: how far the pre-trained network's answers can be trusted, measured on unseen peptides."""
+
+from prefect import flow
+
+from flows.running import run_stage
+from tasks.params import load_params
+from tasks.trusting import measure
+from tasks.workspace import Workspace
+
+
+@flow(name="trust")
+def trust() -> None:
+    """Measure decoding, calibration, false discoveries and outliers."""
+    measure(load_params(), Workspace())
+
+
+if __name__ == "__main__":
+    run_stage(trust)
