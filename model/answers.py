@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.vocabulary import GAP, PAD
+from model.ambiguity import ambiguities
 from model.calibration import Calibration, sigmoid
 from model.decoding import Decoded, DecodingSettings, ExactDecoder
 from model.hypothesis import Hypothesis
@@ -60,6 +61,7 @@ class Answers:
     peptide : (batch,), 0…1.
     outlier : (batch,), 0…1; None without a calibration.
     proven : (batch,) bool; None where no search was made.
+    ambiguity : what the spectrum cannot tell apart in each peptide.
     feature : (batch, candidates, features), as ``PEPTIDE_FEATURES``.
     candidates : (batch, candidates, slots) int64.
     exists : (batch, candidates) bool: not a place left empty.
@@ -72,6 +74,7 @@ class Answers:
     peptide: NDArray[np.float64]
     outlier: NDArray[np.float64] | None
     proven: NDArray[np.bool_] | None
+    ambiguity: list[str]
     feature: NDArray[np.float64]
     candidates: Tensor
     exists: NDArray[np.bool_]
@@ -135,6 +138,7 @@ class Answerer:
             peptide=self._peptide_score(rank[rows, best], residue, tokens, feature[rows, best]),
             outlier=sigmoid(self.calibration.outlier(feature[rows, best])) if self.calibration else None,
             proven=found.proven.cpu().numpy() if self.settings.exact else None,
+            ambiguity=ambiguities(tokens, mass, encoded.index, self.network, self.decoding.tolerance_ppm),
             feature=feature,
             candidates=found.tokens,
             exists=exists,

@@ -177,6 +177,7 @@ class Sequencer:
             ppm_error=ppm_error,
             outlier_score=None if answers.outlier is None else float(answers.outlier[row]),
             is_proven=None if answers.proven is None else bool(answers.proven[row]),
+            ambiguity=answers.ambiguity[row],
             reference=spectrum.peptidoform,
             peptidoform_by_step=by_step,
         )
