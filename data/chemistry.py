@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -47,6 +48,30 @@ MODIFICATIONS: dict[int, Modification] = {
     for entry in _MASSES["modifications"]
 }
 """Accession → modification; more than the vocabulary holds, so that others' annotations can be read and named."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnimodEntry:
+    """An entry of the whole of Unimod: `Modification` with its long name in lower case.
+
+    Attributes
+    ----------
+    title : Unimod's full name.
+    """
+
+    accession: int
+    name: str
+    title: str
+    mass: float
+    targets: str
+    n_terminal: bool
+
+
+@lru_cache(maxsize=1)
+def all_modifications() -> tuple[UnimodEntry, ...]:
+    """All of Unimod but isotopic labels and amino-acid substitutions, by accession."""
+    entries = json.loads(Path(__file__).with_name("unimod.json").read_text(encoding="utf-8"))
+    return tuple(UnimodEntry(**{**entry, "title": entry["title"].casefold()}) for entry in entries)
 
 
 @dataclass(frozen=True, slots=True)

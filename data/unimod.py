@@ -1,4 +1,6 @@
-"""Generates ``masses.json``: every mass of the project, from Unimod's element compositions through pyteomics.
+"""Generates ``masses.json``, every mass of the project, and ``unimod.json``, Unimod for requests and open search.
+
+Both come from Unimod's element compositions through pyteomics.
 
 Run ``python -m data.unimod`` after adding an accession. Unimod's tables are the copy that psims carries (Design Science
 License, https://www.unimod.org), so no network is needed.
@@ -7,6 +9,7 @@ License, https://www.unimod.org), so no network is needed.
 import gzip
 import json
 import re
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ from xml.etree import ElementTree
 from pyteomics import mass
 
 MASSES_FILE = Path(__file__).with_name("masses.json")
+
+UNIMOD_FILE = Path(__file__).with_name("unimod.json")
 
 RESIDUES = "GASPVTCLINDQKEMHFRYW"
 
@@ -32,6 +37,8 @@ ACCESSIONS = (
 )
 """Unimod accessions that are read; where a rounded mass fits several, the first here is meant."""
 
+_LEAST_MASS_DA = 1e-3
+_LEFT_OUT = ("Isotopic label", "AA substitution")
 _POSITIONS = ("Anywhere", "Any N-term", "Protein N-term")
 
 
@@ -57,6 +64,25 @@ def build() -> dict[str, Any]:
 
 
 def _modifications() -> list[dict[str, Any]]:
+    records = _records(ACCESSIONS)
+    return [{key: value for key, value in record.items() if key != "title"} for record in records]
+
+
+def build_unimod() -> list[dict[str, Any]]:
+    """Every modification of residues or the N terminus but rare isotopic labels and amino-acid substitutions."""
+    tables = _unimod_tables()
+    left_out = {row["record_id"] for row in tables["classifications"] if row["classification"] in _LEFT_OUT}
+    natural = {int(row["mod_key"]) for row in tables["specificity"] if row["classifications_key"] not in left_out}
+    records = _records(sorted(natural | set(ACCESSIONS)))
+    kept = ("accession", "name", "title", "mass", "targets", "n_terminal")
+    return [
+        {key: round(record[key], 6) if key == "mass" else record[key] for key in kept}
+        for record in records
+        if (record["targets"] or record["n_terminal"]) and abs(record["mass"]) > _LEAST_MASS_DA
+    ]
+
+
+def _records(accessions: Iterable[int]) -> list[dict[str, Any]]:
     tables = _unimod_tables()
     elements: dict[str, dict[str, int]] = {row["record_id"]: {} for row in tables["bricks"]}
     for row in tables["brick2element"]:
@@ -65,7 +91,7 @@ def _modifications() -> list[dict[str, Any]]:
     position = {row["record_id"]: row["position"] for row in tables["positions"]}
     entries = {int(row["record_id"]): row for row in tables["modifications"]}
     records = []
-    for accession in ACCESSIONS:
+    for accession in accessions:
         composition: dict[str, int] = {}
         for row in tables["mod2brick"]:
             if row["mod_key"] == str(accession):
@@ -77,6 +103,7 @@ def _modifications() -> list[dict[str, Any]]:
             {
                 "accession": accession,
                 "name": entries[accession]["ex_code_name"] or entries[accession]["code_name"],
+                "title": entries[accession]["full_name"],
                 "composition": dict(sorted(composition.items())),
                 "mass": composition_mass(composition),
                 "targets": "".join(sorted(letters & set(RESIDUES))),
@@ -102,8 +129,10 @@ def _isotope(element: str) -> str:
 
 
 def main() -> None:
-    """Write ``masses.json``."""
+    """Write both files."""
     MASSES_FILE.write_text(json.dumps(build(), indent=1) + "\n", encoding="utf-8")
+    lines = ",\n".join(json.dumps(record) for record in build_unimod())
+    UNIMOD_FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

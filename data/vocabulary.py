@@ -45,7 +45,8 @@ MAX_GAP_MASS = 500.0
 _SAME_COMPOSITION = {28: 385}
 """Accession → the terminal one of the vocabulary that is the same atoms: pyro-glutamate from Q is a loss of ammonia."""
 
-_TOKEN = re.compile(r"(?:\[UNIMOD:\d+\])+-|[A-WYZ](?:\[UNIMOD:\d+\])*|X\[\+[\d.]+\]")
+_TOKEN = re.compile(r"(?:\[UNIMOD:\d+\])+-|[A-WYZ](?:\[(?:UNIMOD:\d+|[+-][\d.]+)\])*|X\[\+[\d.]+\]")
+_DELTA = re.compile(r"\[([+-][\d.]+)\]")
 _GAP = re.compile(r"X\[\+([\d.]+)\]")
 
 
@@ -60,6 +61,7 @@ class Token:
     is_terminal : an N-terminal modification, which takes the slot before the first residue.
     residue : one-letter code; empty for terminal, stop and padding.
     modifications : Unimod accessions.
+    delta_mass : Da, of a modification that is known by its mass alone.
     """
 
     text: str
@@ -67,6 +69,12 @@ class Token:
     is_terminal: bool = False
     residue: str = ""
     modifications: tuple[int, ...] = ()
+    delta_mass: float | None = None
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether anything is attached to the residue, or is itself attached."""
+        return bool(self.modifications) or self.delta_mass is not None
 
 
 class Vocabulary:
@@ -80,7 +88,8 @@ class Vocabulary:
 
     Parameters
     ----------
-    offered : texts of further tokens, ``S[UNIMOD:34]``: modifications that a network has not met in training.
+    offered : texts of further tokens, ``S[UNIMOD:34]`` or ``S[+15.9949]``: modifications that a network has not met in
+        training.
     """
 
     def __init__(self, offered: Sequence[str] = ()) -> None:
@@ -93,7 +102,7 @@ class Vocabulary:
         for number, token in enumerate(self.tokens):
             if token.is_terminal:
                 self._terminal_ids[token.modifications] = number
-            elif token.residue:
+            elif token.residue and token.delta_mass is None:
                 self._residue_ids[token.residue, token.modifications[0] if token.modifications else None] = number
         self._residue_ids["I", None] = self._residue_ids["L", None]
 
@@ -195,14 +204,17 @@ class Vocabulary:
 def _token(text: str) -> Token:
     residue = text[0] if text[0] != "[" else ""
     modifications = tuple(int(number) for number in re.findall(r"\[UNIMOD:(\d+)\]", text))
+    delta = _DELTA.search(text)
+    delta_mass = float(delta[1]) if delta else None
     try:
-        mass = RESIDUE_MASSES.get(residue, 0.0) + sum(MODIFICATIONS[accession].mass for accession in modifications)
+        mass = RESIDUE_MASSES.get(residue, 0.0) + (delta_mass or 0.0)
+        mass += sum(MODIFICATIONS[accession].mass for accession in modifications)
     except KeyError as error:
         raise InputError(
             f"UNIMOD:{error.args[0]} has no mass", record=text, remedy="Add it to data/unimod.py and run that"
         ) from None
     # rounded, so that isobaric tokens (D and deamidated N) weigh the same to the last bit
-    return Token(text, round(mass, 9), text.endswith("-"), residue, modifications)
+    return Token(text, round(mass, 9), text.endswith("-"), residue, modifications, delta_mass)
 
 
 VOCABULARY = Vocabulary()

@@ -87,9 +87,9 @@ class ExactDecoder:
         self._tokens = torch.tensor(numbers, device=device)
         self._mass = torch.as_tensor(vocabulary.masses, dtype=torch.float64, device=device)[self._tokens]
         self._nominal = self._mass.round().long()
-        plain = {vocabulary.tokens[n].residue for n in numbers if not vocabulary.tokens[n].modifications}
+        plain = {vocabulary.tokens[n].residue for n in numbers if not vocabulary.tokens[n].is_modified}
         # a residue that is never met without its modification has a fixed one
-        variable = [bool(t.modifications) and (t.is_terminal or t.residue in plain) for t in vocabulary.tokens]
+        variable = [t.is_modified and (t.is_terminal or t.residue in plain) for t in vocabulary.tokens]
         self._modified = torch.tensor(variable, device=device)[self._tokens]
         self._terminal = torch.as_tensor(vocabulary.is_terminal, device=device)[self._tokens]
 

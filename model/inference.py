@@ -7,21 +7,22 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from data.chemistry import ISOTOPE_SPACING, WATER
+from data.chemistry import ISOTOPE_SPACING, WATER, neutral_mass
 from data.chemistry import precursor_mz as mz_of_mass
 from data.errors import InputError
+from data.open_modifications import describe_gaps
 from data.peaks import PeakBatch
 from data.predictions import Prediction
 from data.preprocessing import preprocess
 from data.schema import Spectrum
 from data.settings import PreprocessingSettings
-from data.vocabulary import PAD
+from data.vocabulary import GAP, PAD
 from model.answers import Answerer, Answers, AnswerSettings
 from model.calibration import Calibration
 from model.checkpoint import autocast, load_network
 from model.decoding import DecodingSettings
 from model.hypothesis import Hypothesis
-from model.offering import offer
+from model.offering import fix, offer
 from model.recursion import EncodedBatch, Network, State
 from model.spectra import to_spectra
 
@@ -43,6 +44,7 @@ class Sequencer:
     answers : how the answer is chosen and trusted.
     offered : modified residues that the network has not met in training, ``S[UNIMOD:21]``, offered by their mass.
     fixed : modified residues that stand for all of their residue.
+    max_modifications : of a peptide, beside the fixed ones.
     open_search : let the network answer a residue or stretch of unknown mass.
     ensemble : folders of further models, for the confidence of that name.
 
@@ -63,6 +65,7 @@ class Sequencer:
         answers: AnswerSettings | None = None,
         offered: Sequence[str] = (),
         fixed: Sequence[str] = (),
+        max_modifications: int | None = None,
         open_search: bool = False,
         ensemble: Sequence[Path] = (),
     ) -> None:
@@ -76,7 +79,10 @@ class Sequencer:
             raise InputError(f"the device {device} cannot be used ({error})", remedy="Use --device cpu") from error
         self.vocabulary = self.network.vocabulary
         self.device, self.batch_size, self.precision = device, batch_size, precision
-        self.decoding = decoding or DecodingSettings(tolerance_ppm=self.network.settings.closure_tolerance_ppm)
+        default = DecodingSettings(
+            tolerance_ppm=self.network.settings.closure_tolerance_ppm, max_modifications=max_modifications
+        )
+        self.decoding = decoding or default
         self._steps = self._spectra = 0
         self.answerer = Answerer(
             self.network, Calibration.load(folder), self.decoding, answers or AnswerSettings(), others
@@ -178,9 +184,15 @@ class Sequencer:
             outlier_score=None if answers.outlier is None else float(answers.outlier[row]),
             is_proven=None if answers.proven is None else bool(answers.proven[row]),
             ambiguity=answers.ambiguity[row],
+            gap=self._gap(spectrum, peptidoform) if GAP in answers.tokens[row] else "",
             reference=spectrum.peptidoform,
             peptidoform_by_step=by_step,
         )
+
+    def _gap(self, spectrum: Spectrum, peptidoform: str) -> str:
+        """What the residues or stretches of unknown mass may be."""
+        mass = neutral_mass(spectrum.precursor_mz, spectrum.precursor_charge)
+        return describe_gaps(peptidoform, self.decoding.tolerance_ppm * mass * 1e-6, mass)
 
     def _ppm_error(self, spectrum: Spectrum, calculated_mz: float) -> float:
         """Of the precursor, which may be the peak of some 13C atoms."""
@@ -196,6 +208,7 @@ def _network(
     network, preprocessing = load_network(folder, device)
     if offered or fixed:
         network = offer(network, [*offered, *fixed])
+        fix(network, fixed)
     if open_search and not network.settings.gap:
         raise InputError(
             "this network was trained without gaps, so it cannot search openly",

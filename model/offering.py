@@ -42,6 +42,23 @@ def offer(network: Network, texts: Sequence[str]) -> Network:
     return wider.eval()
 
 
+def fix(network: Network, texts: Sequence[str]) -> None:
+    """Let these tokens stand for all of their residue: no other form of it may be answered.
+
+    Raises
+    ------
+    InputError : two tokens of the same residue, or a terminal one.
+    """
+    tokens = network.vocabulary.tokens
+    fixed = {token.residue: number for number, token in enumerate(tokens) if token.text in texts}
+    if "" in fixed or len(fixed) < len(set(texts)):
+        raise InputError(
+            "fixed modifications must be of residues, one each", record=", ".join(texts), remedy="Leave one out"
+        )
+    allowed = network.candidates.tolist()
+    network.allow(n for n in allowed if tokens[n].residue not in fixed or fixed[tokens[n].residue] == n)
+
+
 def _widened(network: Network, wider: Network) -> dict[str, torch.Tensor]:
     """The weights of the network in the shape of the wider one; what is new stays 0."""
     weights = network.state_dict()
@@ -71,7 +88,7 @@ def _same_residue(vocabulary: Vocabulary, number: int, allowed: set[int]) -> int
             record=wanted.text,
             remedy="Offer a modified residue, such as S[UNIMOD:21]",
         )
-    return min(same, key=lambda n: len(vocabulary.tokens[n].modifications))
+    return min(same, key=lambda n: vocabulary.tokens[n].is_modified)
 
 
 def _borrow(network: Network, number: int, lender: int) -> None:
