@@ -33,10 +33,15 @@ BatchSize = Annotated[int, typer.Option(min=1, help="Spectra at once.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")]
 Files = Annotated[list[Path], typer.Argument(help="MGF, mzML, mzXML, MSP or Parquet; plain or gz.", metavar="FILE...")]
 
-Offer = Annotated[
+Modification = Annotated[
     list[str] | None,
-    typer.Option("--offer", help="A modified residue that the network has not met, by its mass: 'S[UNIMOD:21]'."),
+    typer.Option("--modification", help="Also read this: Phospho:STY, S+79.9663, S[UNIMOD:21]. Can be repeated."),
 ]
+Fixed = Annotated[list[str] | None, typer.Option("--fixed", help="On every such residue: TMT6plex:K. Can be repeated.")]
+MaxModifications = Annotated[
+    int | None, typer.Option("--max-modifications", min=0, help="Of a peptide, beside the fixed ones.")
+]
+Open = Annotated[bool, typer.Option("--open", help="Also read residues and stretches of unknown mass.")]
 
 DEFAULT_MODEL = Path("workspace/models/pretrained")
 
@@ -64,7 +69,10 @@ def sequence(
     device: Device = "cpu",
     threads: Threads = None,
     batch_size: BatchSize = 128,
-    offer: Offer = None,
+    modification: Modification = None,
+    fixed: Fixed = None,
+    max_modifications: MaxModifications = None,
+    open_search: Open = False,
     fdr: Annotated[
         float | None, typer.Option(min=0, max=1, help="Write only peptides of which at most this share is wrong.")
     ] = None,
@@ -81,7 +89,16 @@ def sequence(
     from app.progress import Progress
     from app.sequence import sequence_files
 
-    sequencer = _sequencer(model, device, threads, batch_size, offer or [])
+    sequencer = _sequencer(
+        model,
+        device,
+        threads,
+        batch_size,
+        modification=modification,
+        fixed=fixed,
+        max_modifications=max_modifications,
+        open_search=open_search,
+    )
     with Progress(quiet=quiet) as progress:
         summary = sequence_files(
             files, output, sequencer, steps=steps, fdr=fdr, fdr_by=fdr_by, force=force, progress=progress
@@ -100,14 +117,26 @@ def evaluate(
     device: Device = "cpu",
     threads: Threads = None,
     batch_size: BatchSize = 128,
-    offer: Offer = None,
+    modification: Modification = None,
+    fixed: Fixed = None,
+    max_modifications: MaxModifications = None,
+    open_search: Open = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare with the peptides that the spectra are annotated with."""
     from app.evaluate import as_text, evaluate_files
     from app.progress import Progress
 
-    sequencer = _sequencer(model, device, threads, batch_size, offer or [])
+    sequencer = _sequencer(
+        model,
+        device,
+        threads,
+        batch_size,
+        modification=modification,
+        fixed=fixed,
+        max_modifications=max_modifications,
+        open_search=open_search,
+    )
     with Progress(quiet=quiet) as progress:
         result = evaluate_files(files, sequencer, steps=steps, progress=progress)
     if as_json:
@@ -130,7 +159,7 @@ def calibrate(
     from app.calibrate import calibrate_files
     from app.progress import Progress
 
-    sequencer = _sequencer(model, device, threads, batch_size, [])
+    sequencer = _sequencer(model, device, threads, batch_size)
     with Progress(quiet=quiet) as progress:
         lines = calibrate_files(files, sequencer, model, seed, progress)
     if not quiet:
@@ -151,10 +180,30 @@ def recipe(
     write_atomically(output, (json.dumps(pretraining_recipe(load_params(params)).as_json(), indent=1) + "\n").encode())
 
 
-def _sequencer(model: Path, device: str, threads: int | None, batch_size: int, offered: list[str]) -> "Sequencer":
+def _sequencer(
+    model: Path,
+    device: str,
+    threads: int | None,
+    batch_size: int,
+    *,
+    modification: list[str] | None = None,
+    fixed: list[str] | None = None,
+    max_modifications: int | None = None,
+    open_search: bool = False,
+) -> "Sequencer":
+    from data.requested_modifications import requested_tokens
     from model.inference import Sequencer
 
-    return Sequencer(model, device=device, threads=threads, batch_size=batch_size, offered=offered)
+    return Sequencer(
+        model,
+        device=device,
+        threads=threads,
+        batch_size=batch_size,
+        offered=[token for text in modification or () for token in requested_tokens(text)],
+        fixed=[token for text in fixed or () for token in requested_tokens(text)],
+        max_modifications=max_modifications,
+        open_search=open_search,
+    )
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from data.errors import InputError, OutputError
 from data.predictions import Prediction
 from data.readers import read_spectra
 from data.schema import Spectrum
+from data.vocabulary import VOCABULARY
 from data.writers import check_output, write_predictions
 from model.fdr import Estimate, accepted, sequence_with_decoys
 from model.inference import Sequencer
@@ -87,7 +88,8 @@ def sequence_files(
         found: Iterable[Prediction] = _count(sequencer.sequence(spectra, steps), summary, sequencer, progress)
     else:
         found = _accepted(spectra, sequencer, steps, fdr, fdr_by, summary, progress)
-    write_predictions(found, output, source_files=files, software_version=version("peptrm"))
+    requested = [token.text for token in sequencer.vocabulary.tokens[len(VOCABULARY) :]]
+    write_predictions(found, output, source_files=files, software_version=version("peptrm"), requested=requested)
     summary.seconds = time.perf_counter() - began
     return summary
 

@@ -51,19 +51,22 @@ _FORMATS = {
 }
 
 
-def mztab_lines(predictions: Iterable[Prediction], files: Sequence[Path], version: str) -> Iterator[str]:
+def mztab_lines(
+    predictions: Iterable[Prediction], files: Sequence[Path], version: str, requested: Sequence[str] = ()
+) -> Iterator[str]:
     """The lines of the file, without line ends.
 
     Parameters
     ----------
     predictions : with a peptide; the part of ``spectrum_id`` before the last colon names the file.
     files : that the spectra come from.
+    requested : tokens that were asked for beside the vocabulary's own.
 
     Raises
     ------
     InputError : it cannot be told which of several files a spectrum comes from.
     """
-    yield from _metadata(files, version)
+    yield from _metadata(files, version, requested)
     yield ""
     yield "\t".join(("PSH", *_COLUMNS))
     runs = {file.name: number for number, file in enumerate(files, start=1)}
@@ -71,7 +74,7 @@ def mztab_lines(predictions: Iterable[Prediction], files: Sequence[Path], versio
         yield "\t".join(("PSM", *_row(prediction, number, runs)))
 
 
-def _metadata(files: Sequence[Path], version: str) -> Iterator[str]:
+def _metadata(files: Sequence[Path], version: str, requested: Sequence[str]) -> Iterator[str]:
     entries = [
         ("mzTab-version", "1.0.0"),
         ("mzTab-mode", "Summary"),
@@ -81,10 +84,10 @@ def _metadata(files: Sequence[Path], version: str) -> Iterator[str]:
         ("psm_search_engine_score[1]", _SCORE),
         ("fixed_mod[1]", "[MS, MS:1002453, No fixed modifications searched, ]"),
     ]
-    known = {accession for text in TOKEN_TEXTS for accession in _accessions(text)}
-    for number, accession in enumerate(sorted(known), start=1):
-        name = MODIFICATIONS[accession].name
-        entries.append((f"variable_mod[{number}]", f"[UNIMOD, UNIMOD:{accession}, {name}, ]"))
+    known = {accession for text in (*TOKEN_TEXTS, *requested) for accession in _accessions(text)}
+    variable = [f"[UNIMOD, UNIMOD:{accession}, {MODIFICATIONS[accession].name}, ]" for accession in sorted(known)]
+    variable += sorted({f"[CHEMMOD, CHEMMOD:{mass}, , ]" for text in requested for mass in _DELTA.findall(text)})
+    entries += [(f"variable_mod[{number}]", value) for number, value in enumerate(variable, start=1)]
     for number, file in enumerate(files, start=1):
         kind = Path(file.name.lower().removesuffix(".gz")).suffix
         if kind in _FORMATS:
@@ -99,24 +102,32 @@ def _accessions(token: str) -> list[int]:
     return [int(part.split("]")[0]) for part in token.split("UNIMOD:")[1:]]
 
 
-_GAP = re.compile(r"X\[(\+[\d.]+)\]")
+_DELTA = re.compile(r"\[([+-][\d.]+)\]")
+_BY_MASS = re.compile(r"([A-Z])\[([+-][\d.]+)\]")
+_UNKNOWN = "X"
 _STAND_IN = "G"
 
 
-def _with_gaps(peptidoform: str) -> tuple[Peptidoform, dict[int, str]]:
-    """The peptidoform with a stand-in for each gap, and the gaps' masses by residue, counted from 0."""
-    gaps: dict[int, str] = {}
-    while match := _GAP.search(peptidoform):
-        peptidoform = f"{peptidoform[: match.start()]}{_STAND_IN}{peptidoform[match.end() :]}"
-        before = parse_peptidoform(peptidoform[: match.start() + 1])
-        gaps[len(before.residues) - 1] = match[1]
-    return parse_peptidoform(peptidoform), gaps
+def _with_masses(peptidoform: str) -> tuple[Peptidoform, dict[int, str], set[int]]:
+    """The peptidoform without what is known by mass alone, those masses by residue, and which residues are gaps.
+
+    Residues are counted from 0; a gap has a stand-in.
+    """
+    masses: dict[int, str] = {}
+    gaps: set[int] = set()
+    while match := _BY_MASS.search(peptidoform):
+        is_gap = match[1] == _UNKNOWN
+        peptidoform = f"{peptidoform[: match.start()]}{_STAND_IN if is_gap else match[1]}{peptidoform[match.end() :]}"
+        place = len(parse_peptidoform(peptidoform[: match.start() + 1]).residues) - 1
+        masses[place] = match[2]
+        gaps |= {place} if is_gap else set()
+    return parse_peptidoform(peptidoform), masses, gaps
 
 
 def _row(prediction: Prediction, number: int, runs: dict[str, int]) -> list[str]:
-    form, gaps = _with_gaps(prediction.peptidoform)
-    residues = "".join("X" if place in gaps else letter for place, letter in enumerate(form.residues))
-    modifications = [*_modifications(form), *(f"{place + 1}-CHEMMOD:{mass}" for place, mass in gaps.items())]
+    form, masses, gaps = _with_masses(prediction.peptidoform)
+    residues = "".join(_UNKNOWN if place in gaps else letter for place, letter in enumerate(form.residues))
+    modifications = [*_modifications(form), *(f"{place + 1}-CHEMMOD:{mass}" for place, mass in masses.items())]
     file, _, native = prediction.spectrum_id.rpartition(":")
     native = native.partition("/")[0]
     reference = native if "=" in native else f"index={native}"

@@ -14,7 +14,7 @@ from data.errors import InputError, OutputError
 from data.mztab import mztab_lines
 from data.predictions import Prediction
 
-_Writer: TypeAlias = Callable[[Iterable[Prediction], Path, Sequence[Path], str], None]
+_Writer: TypeAlias = Callable[[Iterable[Prediction], Path, Sequence[Path], str, Sequence[str]], None]
 
 _BATCH = 1000
 _SCORE_DIGITS = 4
@@ -57,7 +57,12 @@ def check_output(path: Path) -> None:
 
 
 def write_predictions(
-    predictions: Iterable[Prediction], path: Path, *, source_files: Sequence[Path], software_version: str
+    predictions: Iterable[Prediction],
+    path: Path,
+    *,
+    source_files: Sequence[Path],
+    software_version: str,
+    requested: Sequence[str] = (),
 ) -> None:
     """Write predictions as they come; the file has its name only when it is complete.
 
@@ -65,6 +70,7 @@ def write_predictions(
     ----------
     predictions : those without a peptide are left out.
     source_files : the spectra's files; mzTab refers to them.
+    requested : tokens that were asked for beside the vocabulary's own; mzTab lists them.
 
     Raises
     ------
@@ -73,16 +79,18 @@ def write_predictions(
     check_output(path)
     answered = (prediction for prediction in predictions if prediction.peptidoform)
     with atomic_path(path) as temporary:
-        _WRITERS[path.suffix.lower()](answered, temporary, source_files, software_version)
+        _WRITERS[path.suffix.lower()](answered, temporary, source_files, software_version, requested)
 
 
-def _write_mztab(predictions: Iterable[Prediction], path: Path, files: Sequence[Path], version: str) -> None:
+def _write_mztab(
+    predictions: Iterable[Prediction], path: Path, files: Sequence[Path], version: str, requested: Sequence[str]
+) -> None:
     with path.open("w", encoding="utf-8") as stream:
-        stream.writelines(f"{line}\n" for line in mztab_lines(predictions, files, version))
+        stream.writelines(f"{line}\n" for line in mztab_lines(predictions, files, version, requested))
 
 
 def _write_text(delimiter: str) -> _Writer:
-    def write(predictions: Iterable[Prediction], path: Path, files: Sequence[Path], version: str) -> None:
+    def write(predictions: Iterable[Prediction], path: Path, *_: object) -> None:
         with path.open("w", encoding="utf-8", newline="") as stream:
             table = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
             table.writerow(_TABLE.names)
@@ -94,7 +102,7 @@ def _write_text(delimiter: str) -> _Writer:
     return write
 
 
-def _write_parquet(predictions: Iterable[Prediction], path: Path, files: Sequence[Path], version: str) -> None:
+def _write_parquet(predictions: Iterable[Prediction], path: Path, *_: object) -> None:
     with pq.ParquetWriter(path, _TABLE, compression="zstd") as writer:
         for batch in _batches(predictions):
             rows = [{name: getattr(prediction, name) for name in _TABLE.names} for prediction in batch]

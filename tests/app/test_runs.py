@@ -1,4 +1,4 @@
-"""`peptrm runs`, `peptrm recipe` and `--offer`, as a user meets them."""
+"""`peptrm runs`, `peptrm recipe` and `--modification`, as a user meets them."""
 
 import json
 import shutil
@@ -64,7 +64,7 @@ def test_recipe_writes_what_trains_elsewhere(peptrm, tmp_path):
 
 def test_a_modification_can_be_offered_and_a_wrong_one_is_told(peptrm, model, mgf, tmp_path):
     out = tmp_path / "out.tsv"
-    done = peptrm("sequence", mgf, "-o", out, "--model", model, "--offer", "S[UNIMOD:21]")
+    done = peptrm("sequence", mgf, "-o", out, "--model", model, "--modification", "S[UNIMOD:21]")
     assert done.returncode == 0, done.stderr
-    wrong = peptrm("sequence", mgf, "-o", tmp_path / "b.tsv", "--model", model, "--offer", "W[UNIMOD:1234567]")
+    wrong = peptrm("sequence", mgf, "-o", tmp_path / "b.tsv", "--model", model, "--modification", "W[UNIMOD:1234567]")
     assert wrong.returncode == 2 and "Traceback" not in wrong.stderr and "1234567" in wrong.stderr
