@@ -73,6 +73,13 @@ def sequence(
     fixed: Fixed = None,
     max_modifications: MaxModifications = None,
     open_search: Open = False,
+    database: Annotated[
+        Path | None, typer.Option(help="FASTA of proteins, plain or gz: choose among their peptides alone.")
+    ] = None,
+    enzyme: Annotated[
+        str, typer.Option(help="Of the database's digest: a rule of Expasy, or non-specific.")
+    ] = "trypsin",
+    missed_cleavages: Annotated[int, typer.Option(min=0, help="Of the database's digest.")] = 2,
     fdr: Annotated[
         float | None, typer.Option(min=0, max=1, help="Write only peptides of which at most this share is wrong.")
     ] = None,
@@ -98,10 +105,21 @@ def sequence(
         fixed=fixed,
         max_modifications=max_modifications,
         open_search=open_search,
+        database=database,
+        enzyme=enzyme,
+        missed_cleavages=missed_cleavages,
     )
     with Progress(quiet=quiet) as progress:
         summary = sequence_files(
-            files, output, sequencer, steps=steps, fdr=fdr, fdr_by=fdr_by, force=force, progress=progress
+            files,
+            output,
+            sequencer,
+            steps=steps,
+            fdr=fdr,
+            fdr_by=fdr_by,
+            database=database.name if database else "null",
+            force=force,
+            progress=progress,
         )
     if not quiet:
         for line in (*summary.lines(), f"written: {output}"):
@@ -190,17 +208,34 @@ def _sequencer(
     fixed: list[str] | None = None,
     max_modifications: int | None = None,
     open_search: bool = False,
+    database: Path | None = None,
+    enzyme: str = "trypsin",
+    missed_cleavages: int = 2,
 ) -> "Sequencer":
     from data.requested_modifications import requested_tokens
     from model.inference import Sequencer
 
+    offered = [token for text in modification or () for token in requested_tokens(text)]
+    always = [token for text in fixed or () for token in requested_tokens(text)]
+    make_index = None
+    if database is not None:
+        from functools import partial
+
+        from app.database import candidate_index
+
+        # a database's digest has no modification of its own: oxidation, unless others are asked for
+        offered = offered or ["M[UNIMOD:35]"]
+        make_index = partial(
+            candidate_index, database, enzyme, missed_cleavages, tuple(offered), tuple(always), max_modifications
+        )
     return Sequencer(
         model,
         device=device,
         threads=threads,
         batch_size=batch_size,
-        offered=[token for text in modification or () for token in requested_tokens(text)],
-        fixed=[token for text in fixed or () for token in requested_tokens(text)],
+        offered=offered,
+        fixed=always,
+        database=make_index,
         max_modifications=max_modifications,
         open_search=open_search,
     )

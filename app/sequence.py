@@ -59,6 +59,7 @@ def sequence_files(
     steps: int | None,
     fdr: float | None,
     fdr_by: Estimate,
+    database: str,
     force: bool,
     progress: Progress,
 ) -> Summary:
@@ -68,6 +69,7 @@ def sequence_files(
     ----------
     fdr : write only peptides of which at most this share is estimated to be wrong; None: all.
     fdr_by : how it is estimated.
+    database : name of the searched proteins, for mzTab.
 
     Raises
     ------
@@ -89,7 +91,14 @@ def sequence_files(
     else:
         found = _accepted(spectra, sequencer, steps, fdr, fdr_by, summary, progress)
     requested = [token.text for token in sequencer.vocabulary.tokens[len(VOCABULARY) :]]
-    write_predictions(found, output, source_files=files, software_version=version("peptrm"), requested=requested)
+    write_predictions(
+        found,
+        output,
+        source_files=files,
+        software_version=version("peptrm"),
+        requested=requested,
+        database=database,
+    )
     summary.seconds = time.perf_counter() - began
     return summary
 

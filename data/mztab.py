@@ -38,6 +38,7 @@ _COLUMNS = (
     "opt_global_is_proven",
     "opt_global_ambiguity",
     "opt_global_gap",
+    "opt_global_further_accessions",
 )
 _SOFTWARE = "[MS, MS:1001456, analysis software, PepTRM {version}]"
 _SEARCH_ENGINE = "[MS, MS:1001456, analysis software, PepTRM]"
@@ -52,7 +53,11 @@ _FORMATS = {
 
 
 def mztab_lines(
-    predictions: Iterable[Prediction], files: Sequence[Path], version: str, requested: Sequence[str] = ()
+    predictions: Iterable[Prediction],
+    files: Sequence[Path],
+    version: str,
+    requested: Sequence[str] = (),
+    database: str = _NULL,
 ) -> Iterator[str]:
     """The lines of the file, without line ends.
 
@@ -61,6 +66,7 @@ def mztab_lines(
     predictions : with a peptide; the part of ``spectrum_id`` before the last colon names the file.
     files : that the spectra come from.
     requested : tokens that were asked for beside the vocabulary's own.
+    database : name of the searched proteins.
 
     Raises
     ------
@@ -71,7 +77,7 @@ def mztab_lines(
     yield "\t".join(("PSH", *_COLUMNS))
     runs = {file.name: number for number, file in enumerate(files, start=1)}
     for number, prediction in enumerate(predictions, start=1):
-        yield "\t".join(("PSM", *_row(prediction, number, runs)))
+        yield "\t".join(("PSM", *_row(prediction, number, runs, database)))
 
 
 def _metadata(files: Sequence[Path], version: str, requested: Sequence[str]) -> Iterator[str]:
@@ -124,7 +130,7 @@ def _with_masses(peptidoform: str) -> tuple[Peptidoform, dict[int, str], set[int
     return parse_peptidoform(peptidoform), masses, gaps
 
 
-def _row(prediction: Prediction, number: int, runs: dict[str, int]) -> list[str]:
+def _row(prediction: Prediction, number: int, runs: dict[str, int], database: str) -> list[str]:
     form, masses, gaps = _with_masses(prediction.peptidoform)
     residues = "".join(_UNKNOWN if place in gaps else letter for place, letter in enumerate(form.residues))
     modifications = [*_modifications(form), *(f"{place + 1}-CHEMMOD:{mass}" for place, mass in masses.items())]
@@ -135,7 +141,7 @@ def _row(prediction: Prediction, number: int, runs: dict[str, int]) -> list[str]
     return [
         residues,
         str(number),
-        *[_NULL] * 4,
+        *_accession(prediction, database),
         _SEARCH_ENGINE,
         f"{prediction.peptide_score:.6f}",
         ",".join(modifications) or _NULL,
@@ -144,7 +150,7 @@ def _row(prediction: Prediction, number: int, runs: dict[str, int]) -> list[str]
         f"{prediction.precursor_mz:.6f}",
         _NULL if prediction.calculated_mz is None else f"{prediction.calculated_mz:.6f}",
         f"ms_run[{_run(file, prediction.spectrum_id, runs)}]:{reference}",
-        *[_NULL] * 4,
+        *_place(prediction),
         ",".join(f"{score:.4f}" for score in prediction.residue_scores),
         prediction.peptidoform,
         _NULL if prediction.ppm_error is None else f"{prediction.ppm_error:.3f}",
@@ -153,7 +159,23 @@ def _row(prediction: Prediction, number: int, runs: dict[str, int]) -> list[str]
         _NULL if prediction.is_proven is None else str(int(prediction.is_proven)),
         prediction.ambiguity or _NULL,
         prediction.gap or _NULL,
+        ",".join(match.accession for match in prediction.proteins[1:]) or _NULL,
     ]
+
+
+def _accession(prediction: Prediction, database: str) -> list[str]:
+    """Accession, unique, database and its version."""
+    if not prediction.proteins:
+        return [_NULL] * 4
+    return [prediction.proteins[0].accession, str(int(len(prediction.proteins) == 1)), database, _NULL]
+
+
+def _place(prediction: Prediction) -> list[str]:
+    """The residues before and behind the peptide in its first protein, and its first and last position."""
+    if not prediction.proteins:
+        return [_NULL] * 4
+    match = prediction.proteins[0]
+    return [match.pre, match.post, str(match.start), str(match.end)]
 
 
 def _run(file: str, spectrum_id: str, runs: dict[str, int]) -> int:

@@ -3,6 +3,24 @@
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True, slots=True)
+class ProteinMatch:
+    """Where a peptide stands in a protein.
+
+    Attributes
+    ----------
+    accession : the first word of the protein's header.
+    pre, post : residues before and behind the peptide, ``-`` at the protein's ends.
+    start, end : positions of its first and last residue, from 1.
+    """
+
+    accession: str
+    pre: str
+    post: str
+    start: int
+    end: int
+
+
 @dataclass(slots=True)
 class Prediction:
     """A predicted peptide and how far to trust it.
@@ -21,6 +39,7 @@ class Prediction:
     ambiguity : what the spectrum cannot tell apart, ``3-4:AG=GA=K=Q``; several are separated by ``;``.
     gap : what each residue or stretch of unknown mass may be, ``5:+243.0297=Y[UNIMOD:21](0.3ppm)``.
     ppm_error : of the precursor against the predicted peptide.
+    proteins : where a database holds the peptide.
     reference : the annotation, where the spectrum had one.
     peptidoform_by_step : the answer after every refinement step, where asked for.
     """
@@ -39,5 +58,6 @@ class Prediction:
     is_proven: bool | None = None
     ambiguity: str = ""
     gap: str = ""
+    proteins: tuple[ProteinMatch, ...] = ()
     reference: str | None = None
     peptidoform_by_step: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from data.errors import InputError, OutputError
 from data.mztab import mztab_lines
 from data.predictions import Prediction
 
-_Writer: TypeAlias = Callable[[Iterable[Prediction], Path, Sequence[Path], str, Sequence[str]], None]
+_Writer: TypeAlias = Callable[[Iterable[Prediction], Path, Sequence[Path], str, Sequence[str], str], None]
 
 _BATCH = 1000
 _SCORE_DIGITS = 4
@@ -34,6 +34,7 @@ _FIELDS: "list[pa.Field[Any]]" = [
     pa.field("is_proven", pa.bool_()),
     pa.field("ambiguity", pa.string()),
     pa.field("gap", pa.string()),
+    pa.field("proteins", pa.string()),
 ]
 _TABLE = pa.schema(_FIELDS)
 
@@ -63,6 +64,7 @@ def write_predictions(
     source_files: Sequence[Path],
     software_version: str,
     requested: Sequence[str] = (),
+    database: str = "null",
 ) -> None:
     """Write predictions as they come; the file has its name only when it is complete.
 
@@ -71,6 +73,7 @@ def write_predictions(
     predictions : those without a peptide are left out.
     source_files : the spectra's files; mzTab refers to them.
     requested : tokens that were asked for beside the vocabulary's own; mzTab lists them.
+    database : name of the searched proteins, for mzTab.
 
     Raises
     ------
@@ -79,14 +82,19 @@ def write_predictions(
     check_output(path)
     answered = (prediction for prediction in predictions if prediction.peptidoform)
     with atomic_path(path) as temporary:
-        _WRITERS[path.suffix.lower()](answered, temporary, source_files, software_version, requested)
+        _WRITERS[path.suffix.lower()](answered, temporary, source_files, software_version, requested, database)
 
 
 def _write_mztab(
-    predictions: Iterable[Prediction], path: Path, files: Sequence[Path], version: str, requested: Sequence[str]
+    predictions: Iterable[Prediction],
+    path: Path,
+    files: Sequence[Path],
+    version: str,
+    requested: Sequence[str],
+    database: str,
 ) -> None:
     with path.open("w", encoding="utf-8") as stream:
-        stream.writelines(f"{line}\n" for line in mztab_lines(predictions, files, version, requested))
+        stream.writelines(f"{line}\n" for line in mztab_lines(predictions, files, version, requested, database))
 
 
 def _write_text(delimiter: str) -> _Writer:
@@ -95,9 +103,9 @@ def _write_text(delimiter: str) -> _Writer:
             table = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
             table.writerow(_TABLE.names)
             for prediction in predictions:
-                values = [getattr(prediction, name) for name in _TABLE.names]
-                values[3] = " ".join(f"{score:.{_SCORE_DIGITS}f}" for score in prediction.residue_scores)
-                table.writerow("" if value is None else value for value in values)
+                values = _row(prediction)
+                values["residue_scores"] = " ".join(f"{score:.{_SCORE_DIGITS}f}" for score in prediction.residue_scores)
+                table.writerow("" if value is None else value for value in values.values())
 
     return write
 
@@ -105,8 +113,12 @@ def _write_text(delimiter: str) -> _Writer:
 def _write_parquet(predictions: Iterable[Prediction], path: Path, *_: object) -> None:
     with pq.ParquetWriter(path, _TABLE, compression="zstd") as writer:
         for batch in _batches(predictions):
-            rows = [{name: getattr(prediction, name) for name in _TABLE.names} for prediction in batch]
-            writer.write_table(pa.Table.from_pylist(rows, schema=_TABLE))
+            writer.write_table(pa.Table.from_pylist([_row(prediction) for prediction in batch], schema=_TABLE))
+
+
+def _row(prediction: Prediction) -> dict[str, Any]:
+    values = {name: getattr(prediction, name) for name in _TABLE.names}
+    return values | {"proteins": ";".join(match.accession for match in prediction.proteins)}
 
 
 def _batches(predictions: Iterable[Prediction]) -> Iterator[list[Prediction]]:

@@ -64,8 +64,10 @@ class Answers:
     ambiguity : what the spectrum cannot tell apart in each peptide.
     feature : (batch, candidates, features), as ``PEPTIDE_FEATURES``.
     candidates : (batch, candidates, slots) int64.
+    chosen : (batch,) int64, which candidate is the answer.
     exists : (batch, candidates) bool: not a place left empty.
     raw : confidence source → (batch, slots), before calibration.
+    number : (batch,) int64, of the answers in a searched database, -1 where it holds none; None without one.
     """
 
     tokens: Tensor
@@ -77,8 +79,10 @@ class Answers:
     ambiguity: list[str]
     feature: NDArray[np.float64]
     candidates: Tensor
+    chosen: NDArray[np.int64]
     exists: NDArray[np.bool_]
     raw: dict[ResidueConfidence, NDArray[np.float64]]
+    number: NDArray[np.int64] | None = None
 
 
 class Answerer:
@@ -107,14 +111,23 @@ class Answerer:
         self.source: ResidueConfidence = settings.residue or default
 
     @torch.no_grad()
-    def answer(self, spectra: Spectra, encoded: EncodedBatch, state: State, hypothesis: Hypothesis) -> Answers:
+    def answer(
+        self,
+        spectra: Spectra,
+        encoded: EncodedBatch,
+        state: State,
+        hypothesis: Hypothesis,
+        found: Decoded | None = None,
+    ) -> Answers:
         """Choose the answer of each spectrum.
 
         Parameters
         ----------
         state, hypothesis : the recursion's last.
+        found : candidates to choose from; None: those of the exact search.
         """
-        found = self._candidates(encoded, state, hypothesis)
+        if found is None:
+            found = self._candidates(encoded, state, hypothesis)
         seen = review(
             self.network, encoded, state, found.tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm
         )
@@ -141,6 +154,7 @@ class Answerer:
             ambiguity=ambiguities(tokens, mass, encoded.index, self.network, self.decoding.tolerance_ppm),
             feature=feature,
             candidates=found.tokens,
+            chosen=best,
             exists=exists,
             raw=raw,
         )

@@ -1,9 +1,10 @@
 """Inference: spectra in, peptides with scores out, in the order they came."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,14 +13,15 @@ from data.chemistry import precursor_mz as mz_of_mass
 from data.errors import InputError
 from data.open_modifications import describe_gaps
 from data.peaks import PeakBatch
-from data.predictions import Prediction
+from data.predictions import Prediction, ProteinMatch
 from data.preprocessing import preprocess
 from data.schema import Spectrum
 from data.settings import PreprocessingSettings
-from data.vocabulary import GAP, PAD
+from data.vocabulary import GAP, PAD, Vocabulary
 from model.answers import Answerer, Answers, AnswerSettings
 from model.calibration import Calibration
 from model.checkpoint import autocast, load_network
+from model.database_search import Database, best_of_database
 from model.decoding import DecodingSettings
 from model.hypothesis import Hypothesis
 from model.offering import fix, offer
@@ -46,6 +48,7 @@ class Sequencer:
     fixed : modified residues that stand for all of their residue.
     max_modifications : of a peptide, beside the fixed ones.
     open_search : let the network answer a residue or stretch of unknown mass.
+    database : makes, of the vocabulary and the number of slots, the candidates that alone may be answered.
     ensemble : folders of further models, for the confidence of that name.
 
     Raises
@@ -67,6 +70,7 @@ class Sequencer:
         fixed: Sequence[str] = (),
         max_modifications: int | None = None,
         open_search: bool = False,
+        database: Callable[[Vocabulary, int], Database] | None = None,
         ensemble: Sequence[Path] = (),
     ) -> None:
         if threads is not None:
@@ -83,6 +87,7 @@ class Sequencer:
             tolerance_ppm=self.network.settings.closure_tolerance_ppm, max_modifications=max_modifications
         )
         self.decoding = decoding or default
+        self.database = database(self.vocabulary, self.network.settings.slots) if database else None
         self._steps = self._spectra = 0
         self.answerer = Answerer(
             self.network, Calibration.load(folder), self.decoding, answers or AnswerSettings(), others
@@ -115,7 +120,12 @@ class Sequencer:
         with torch.no_grad(), autocast(self.device, self.precision):
             encoded = self.network.encode(batch)
             state, by_step = self._refine(encoded, steps)
-            answers = self.answerer.answer(batch, encoded, state, self.network.hypothesis(encoded, state))
+            hypothesis = self.network.hypothesis(encoded, state)
+            if self.database is None:
+                return self.answerer.answer(batch, encoded, state, hypothesis), by_step
+            found, numbers = best_of_database(self.database, self.network, encoded, state, self.decoding)
+            answers = self.answerer.answer(batch, encoded, state, hypothesis, found)
+            answers.number = numbers[np.arange(len(numbers)), answers.chosen]
         return answers, by_step
 
     def _sequence_batch(self, batch: list[Spectrum], steps: int | None, keep_steps: bool) -> Iterator[Prediction]:
@@ -167,6 +177,10 @@ class Sequencer:
         self, spectrum: Spectrum, answers: Answers, row: int, peptidoform: str, by_step: tuple[str, ...]
     ) -> Prediction:
         length = int((answers.tokens[row] != PAD).sum())
+        proteins: tuple[ProteinMatch, ...] = ()
+        if self.database is not None and answers.number is not None and peptidoform:
+            number = int(answers.number[row])
+            peptidoform, proteins = self.database.peptidoform(number), self.database.proteins(number)
         calculated_mz = ppm_error = None
         if peptidoform:
             calculated_mz = mz_of_mass(float(answers.mass[row].sum()) + WATER, spectrum.precursor_charge)
@@ -185,6 +199,7 @@ class Sequencer:
             is_proven=None if answers.proven is None else bool(answers.proven[row]),
             ambiguity=answers.ambiguity[row],
             gap=self._gap(spectrum, peptidoform) if GAP in answers.tokens[row] else "",
+            proteins=proteins,
             reference=spectrum.peptidoform,
             peptidoform_by_step=by_step,
         )

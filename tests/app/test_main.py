@@ -139,3 +139,44 @@ def test_interrupt_leaves_nothing_half_written(model, mgf, tmp_path):
     assert run.returncode == 130, error
     assert "Traceback" not in error
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["long.mgf", "three.mgf"]
+
+
+def test_modifications_are_asked_for_and_listed(peptrm, model, mgf, tmp_path):
+    out = tmp_path / "out.mztab"
+    words = ("--modification", "Phospho:S", "--fixed", "TMT6plex:K", "--max-modifications", 1)
+    done = peptrm("sequence", mgf, "-o", out, "--model", model, *words)
+    assert done.returncode == 0, done.stderr
+    assert any("UNIMOD:737" in str(value) for value in MzTab(str(out)).metadata.values())
+    error = one_line(
+        peptrm("sequence", mgf, "-o", tmp_path / "b.tsv", "--model", model, "--modification", "Phosfo:S"), 2
+    )
+    assert "'Phospho'" in error
+    error = one_line(peptrm("sequence", mgf, "-o", tmp_path / "b.tsv", "--model", model, "--open"), 2)
+    assert "without gaps" in error
+
+
+def test_a_database_is_searched(peptrm, model, mgf, tmp_path):
+    proteins = tmp_path / "proteins.fasta"
+    proteins.write_text(">P1 made up\nMKPEPTLDEKGGGGGGK\n>P2\nSAMPLERAAAAAAK\n")
+    out = tmp_path / "out.mztab"
+    done = peptrm("sequence", mgf, "-o", out, "--model", model, "--database", proteins)
+    assert done.returncode == 0, done.stderr
+    rows = MzTab(str(out)).spectrum_match_table
+    assert set(rows["accession"]) <= {"P1", "P2"} and set(rows["database"]) == {"proteins.fasta"}
+    proteins.write_text("no proteins")
+    assert "proteins.fasta" in one_line(
+        peptrm("sequence", mgf, "-o", tmp_path / "b.tsv", "--model", model, "--database", proteins), 2
+    )
+
+
+def test_a_false_discovery_rate_needs_probabilities_or_decoys(peptrm, model, mgf, tmp_path):
+    words = ("sequence", mgf, "-o", tmp_path / "out.tsv", "--model", model, "--fdr", 0.5)
+    assert "peptrm calibrate" in one_line(peptrm(*words), 2)
+    assert not (tmp_path / "out.tsv").exists()
+    done = peptrm(*words, "--fdr-by", "decoys")
+    assert done.returncode == 0, done.stderr
+    assert "estimated to be wrong" in done.stderr
+
+
+def test_too_few_spectra_to_calibrate_with_is_said(peptrm, model, mgf):
+    assert "too few" in one_line(peptrm("calibrate", mgf, "--model", model), 2)

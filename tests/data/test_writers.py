@@ -8,7 +8,7 @@ import pytest
 from pyteomics.mztab import MzTab
 
 from data.errors import InputError, OutputError
-from data.predictions import Prediction
+from data.predictions import Prediction, ProteinMatch
 from data.writers import write_predictions
 
 PREDICTIONS = [
@@ -40,6 +40,32 @@ def test_mztab_is_read_back_by_pyteomics(tmp_path):
     assert rows["search_engine_score[1]"].tolist() == [0.8, 0.5, 0.7]
     assert rows["opt_ms_run[1]_aa_scores"].iloc[0] == ",".join(["0.9000"] * 7)
     assert rows["opt_global_peptidoform"].tolist() == [p.peptidoform for p in PREDICTIONS[:3]]
+
+
+def test_mztab_tells_masses_proteins_and_requests(tmp_path):
+    matches = (ProteinMatch("P1", "K", "-", 5, 9), ProteinMatch("P2", "R", "A", 7, 11))
+    found = [
+        Prediction("run.mgf:1", 400.5, 2, None, "AK[+87.0684]X[+200.1000]C[UNIMOD:4]", (0.5,) * 4, 0.5, 400.5, 0.0),
+        Prediction("run.mgf:2", 400.5, 2, None, "SAMPL", (0.5,) * 5, 0.5, 400.5, 0.0, proteins=matches),
+    ]
+    write_predictions(
+        found,
+        tmp_path / "out.mztab",
+        source_files=FILES[:1],
+        software_version="9.9",
+        requested=["K[+87.0684]", "K[UNIMOD:737]"],
+        database="proteins.fasta",
+    )
+    tables = MzTab(str(tmp_path / "out.mztab"))
+    rows = tables.spectrum_match_table
+    assert rows["sequence"].tolist() == ["AKXC", "SAMPL"]
+    assert rows["modifications"].iloc[0] == "4-UNIMOD:4,2-CHEMMOD:+87.0684,3-CHEMMOD:+200.1000"
+    assert rows["accession"].tolist() == [None, "P1"] and rows["database"].tolist() == [None, "proteins.fasta"]
+    places = [str(rows[name].iloc[1]).removesuffix(".0") for name in ("unique", "pre", "post", "start", "end")]
+    assert places == ["0", "K", "-", "5", "9"]
+    assert rows["opt_global_further_accessions"].tolist() == [None, "P2"]
+    listed = [str(value) for key, value in tables.metadata.items() if key.startswith("variable_mod")]
+    assert any("UNIMOD:737" in value for value in listed) and any("CHEMMOD:+87.0684" in value for value in listed)
 
 
 def test_mztab_guesses_no_run(tmp_path):

@@ -5,7 +5,7 @@ import torch
 
 from data.errors import InputError
 from data.vocabulary import GAP, STOP, VOCABULARY
-from model.offering import offer
+from model.offering import fix, offer
 from model.recursion import Network
 from model.settings import NetworkSettings
 
@@ -57,3 +57,17 @@ def test_a_plain_network_cannot_be_offered_anything(small_network):
     plain = Network(NetworkSettings(**{**small_network.__dict__, "evidence": False}), VOCABULARY)
     with pytest.raises(InputError, match="evidence"):
         offer(plain, ["S[UNIMOD:21]"])
+
+
+def test_a_fixed_modification_leaves_no_other_form_of_its_residue(network):
+    network = offer(network, ["K[UNIMOD:737]", "S[UNIMOD:21]"])
+    fix(network, ["K[UNIMOD:737]"])
+    answered = {network.vocabulary.tokens[number].text for number in network.candidates.tolist()}
+    assert "K[UNIMOD:737]" in answered and "K" not in answered
+    assert {"S", "S[UNIMOD:21]"} <= answered
+
+
+def test_two_fixed_modifications_of_a_residue_are_an_error(network):
+    network = offer(network, ["K[UNIMOD:737]", "K[UNIMOD:1]"])
+    with pytest.raises(InputError):
+        fix(network, ["K[UNIMOD:737]", "K[UNIMOD:1]"])
