@@ -66,6 +66,7 @@ class Answers:
     candidates : (batch, candidates, slots) int64.
     chosen : (batch,) int64, which candidate is the answer.
     exists : (batch, candidates) bool: not a place left empty.
+    rank : (batch,) of the answers, by which they were chosen.
     raw : confidence source → (batch, slots), before calibration.
     number : (batch,) int64, of the answers in a searched database, -1 where it holds none; None without one.
     """
@@ -82,6 +83,7 @@ class Answers:
     chosen: NDArray[np.int64]
     exists: NDArray[np.bool_]
     raw: dict[ResidueConfidence, NDArray[np.float64]]
+    rank: NDArray[np.float64]
     number: NDArray[np.int64] | None = None
 
 
@@ -107,8 +109,8 @@ class Answerer:
         self.decoder = ExactDecoder(
             network.vocabulary, network.candidates.tolist(), decoding, str(network.candidates.device)
         )
-        default: ResidueConfidence = "probability" if network.confidence is None else "head"
-        self.source: ResidueConfidence = settings.residue or default
+        self.single: ResidueConfidence = "probability" if network.confidence is None else "head"
+        self.source: ResidueConfidence = settings.residue or ("combined" if self.calibration else self.single)
 
     @torch.no_grad()
     def answer(
@@ -140,9 +142,11 @@ class Answerer:
         raw: dict[ResidueConfidence, NDArray[np.float64]]
         raw = {name: values.double().cpu().numpy()[rows, best] for name, values in seen.residue.items()}
         self._look_often(raw, spectra, encoded, tokens)
-        residue = raw[self.source]
+        residue = raw[self.source] if self.source in raw else raw[self.single]
         if self.calibration and self.source in self.calibration.residue:
-            residue = self.calibration.residue[self.source](residue)
+            residue = self.calibration.residue[self.source](
+                raw, np.broadcast_to(rank[rows, best][:, None], residue.shape)
+            )
         mass = self.network.mass_evidence.masses[tokens] + (tokens == GAP) * hypothesis.gap_mass
         return Answers(
             tokens=tokens,
@@ -157,6 +161,7 @@ class Answerer:
             chosen=best,
             exists=exists,
             raw=raw,
+            rank=rank[rows, best],
         )
 
     def _candidates(self, encoded: EncodedBatch, state: State, hypothesis: Hypothesis) -> Decoded:

@@ -1,6 +1,7 @@
 """Fitting the calibration of a model on annotated spectra that it was not trained on.
 
-One half of the peptides teaches how to rank candidates; the other half, read with that ranking, turns ranks and
+One half of the peptides teaches how to rank candidates, with the same spectra under shifted precursors as examples of
+what is certainly wrong; the other half, read with that ranking, turns ranks and
 residue confidences into probabilities, and with spurious spectra made from it teaches what an outlier looks like.
 """
 
@@ -11,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError
-from data.outliers import KINDS
+from data.outliers import KINDS, wrong_precursor
 from data.schema import Spectrum
 from data.splits import merged_sequence, sequence_hashes
 from data.vocabulary import PAD, VOCABULARY, Vocabulary
 from model.answers import Answers
-from model.calibration import Calibration, Isotonic, Logistic
+from model.calibration import Calibration, Isotonic, Logistic, ResidueCalibration
 from model.inference import Sequencer
 from model.metrics import matching_residues
 
@@ -36,6 +37,7 @@ class Examples:
     exists, right : (spectra, candidates) bool.
     best : (spectra,) int64: the candidate that was chosen.
     residue : confidence source → (residues,), of the chosen candidates' residues, before calibration.
+    residue_rank : (residues,), rank of the peptide that each stands in.
     residue_right : (residues,) bool.
     """
 
@@ -44,6 +46,7 @@ class Examples:
     right: NDArray[np.bool_]
     best: NDArray[np.int64]
     residue: dict[str, NDArray[np.float64]]
+    residue_rank: NDArray[np.float64]
     residue_right: NDArray[np.bool_]
 
     @property
@@ -84,17 +87,22 @@ def fit_calibration(sequencer: Sequencer, spectra: Sequence[Spectrum], seed: int
     answerer = sequencer.answerer
     before, answerer.calibration = answerer.calibration, None
     try:
+        rng = np.random.default_rng(seed)
         ranking = examples(sequencer, halves[0])
+        decoys = examples(sequencer, wrong_precursor(halves[0], rng))
+        decoys.right[:] = False
         if not ranking.right.any() or ranking.right[ranking.exists].all():
             raise InputError(
                 "the model reads all or none of these spectra right, which teaches nothing about trust",
                 remedy="Give spectra that it reads in part, or train it further",
             )
-        rank = Logistic.fit(ranking.feature[ranking.exists], ranking.right[ranking.exists])
+        rank = Logistic.fit(
+            np.concatenate([each.feature[each.exists] for each in (ranking, decoys)]),
+            np.concatenate([each.right[each.exists] for each in (ranking, decoys)]),
+        )
         provisional = _provisional(rank)
         answerer.calibration = provisional
         judged = examples(sequencer, halves[1])
-        rng = np.random.default_rng(seed)
         spurious = [make(halves[1][:_OUTLIERS], rng) for make in KINDS.values()]
         outliers = np.concatenate([examples(sequencer, each).answer for each in spurious])
     finally:
@@ -102,11 +110,20 @@ def fit_calibration(sequencer: Sequencer, spectra: Sequence[Spectrum], seed: int
     is_outlier = np.repeat([False, True], [len(judged.answer), len(outliers)])
     return replace(
         provisional,
-        residue={name: Isotonic.fit(score, judged.residue_right) for name, score in judged.residue.items()},
+        residue={
+            name: ResidueCalibration.fit(sources, judged.residue, judged.residue_rank, judged.residue_right)
+            for name, sources in _sources(judged).items()
+        },
         peptide=Isotonic.fit(rank(judged.answer), judged.answer_right),
         outlier=Logistic.fit(np.concatenate([judged.answer, outliers]), is_outlier),
         fitted_on={"spectra": len(spectra), "source": source, "seed": seed},
     )
+
+
+def _sources(judged: Examples) -> dict[str, tuple[str, ...]]:
+    """Each source by itself, and all together."""
+    names = tuple(sorted(judged.residue))
+    return {name: (name,) for name in names} | {"combined": names}
 
 
 def _provisional(rank: Logistic) -> Calibration:
@@ -132,6 +149,7 @@ def examples(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Examples:
         right=joined("right").astype(bool),
         best=joined("best").astype(np.int64),
         residue={name: np.concatenate([part.residue[name] for part in parts]) for name in parts[0].residue},
+        residue_rank=joined("residue_rank"),
         residue_right=joined("residue_right").astype(bool),
     )
 
@@ -151,6 +169,7 @@ def _judged(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Iterator[Examp
             right=right_candidates(sequencer.vocabulary, answers, batch),
             best=best,
             residue={name: values[is_residue] for name, values in answers.raw.items()},
+            residue_rank=np.repeat(answers.rank, is_residue.sum(1)),
             residue_right=np.concatenate(marks),
         )
 

@@ -5,6 +5,7 @@ of how unlike it is to the spectra that peptides are read from.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ _PENALTY = 1e-3
 """Of the squared weights: keeps them finite where the classes are separable."""
 
 _NEWTON_STEPS = 50
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 
 Floats = NDArray[np.float64]
 
@@ -143,6 +144,46 @@ def logit(p: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
+class ResidueCalibration:
+    """Confidences of a residue, with the rank of its peptide, as the probability that the residue is right.
+
+    Attributes
+    ----------
+    sources : the confidences that are combined.
+    combine : of their logits and the peptide's rank.
+    curve : of that logit.
+    """
+
+    sources: tuple[str, ...]
+    combine: Logistic
+    curve: Isotonic
+
+    @classmethod
+    def fit(
+        cls, sources: tuple[str, ...], confidence: Mapping[Any, Floats], rank: Floats, right: NDArray[np.bool_]
+    ) -> "ResidueCalibration":
+        """Fit it.
+
+        Parameters
+        ----------
+        confidence : source → (residues,), 0…1.
+        rank : (residues,), logit of the peptide that each stands in.
+        right : (residues,).
+        """
+        feature = _residue_feature(sources, confidence, rank)
+        combine = Logistic.fit(feature, right)
+        return cls(sources, combine, Isotonic.fit(combine(feature), right))
+
+    def __call__(self, confidence: Mapping[Any, Floats], rank: Floats) -> Floats:
+        """Probabilities; all arrays of the same shape."""
+        return self.curve(self.combine(_residue_feature(self.sources, confidence, rank)))
+
+
+def _residue_feature(sources: tuple[str, ...], confidence: Mapping[Any, Floats], rank: Floats) -> Floats:
+    return np.stack([*(logit(confidence[name]) for name in sources), rank], -1)
+
+
+@dataclass(frozen=True)
 class Calibration:
     """All that is fitted.
 
@@ -155,7 +196,7 @@ class Calibration:
     fitted_on : how many spectra of what, for people.
     """
 
-    residue: dict[str, Isotonic]
+    residue: dict[str, ResidueCalibration]
     rank: Logistic
     peptide: Isotonic
     outlier: Logistic
@@ -182,7 +223,7 @@ class Calibration:
             if (content["format_version"], *content["peptide_features"]) != (_FORMAT_VERSION, *PEPTIDE_FEATURES):
                 raise ValueError("it is of another version")
             return cls(
-                residue={name: _isotonic(values) for name, values in content["residue"].items()},
+                residue={name: _residue(values) for name, values in content["residue"].items()},
                 rank=_logistic(content["rank"]),
                 peptide=_isotonic(content["peptide"]),
                 outlier=_logistic(content["outlier"]),
@@ -192,6 +233,10 @@ class Calibration:
             raise CorruptedDataError(
                 f"the calibration cannot be read ({error})", path=path, remedy="Fit it again: peptrm calibrate"
             ) from error
+
+
+def _residue(values: dict[str, Any]) -> ResidueCalibration:
+    return ResidueCalibration(tuple(values["sources"]), _logistic(values["combine"]), _isotonic(values["curve"]))
 
 
 def _isotonic(values: dict[str, list[float]]) -> Isotonic:

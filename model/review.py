@@ -36,9 +36,10 @@ FEATURES = (
 and least log-probability that a residue is right, by the confidence head; the halting head's logit; shares of
 cleavages, of ions a cleavage, of intensity and of peaks; mass error in tolerances; residues over 10."""
 
-ResidueConfidence = Literal["head", "probability", "entropy", "dropout", "ensemble"]
+ResidueConfidence = Literal["combined", "head", "probability", "entropy", "dropout", "ensemble"]
 """How far to trust a residue: the confidence head's word; the token's probability in the second look; one minus the
-entropy there; that probability averaged over looks at the spectrum without some of its peaks; or over several networks.
+entropy there; that probability averaged over looks at the spectrum without some of its peaks; or over several networks;
+or the calibrated combination of the first three.
 """
 
 

@@ -198,7 +198,9 @@ def _errors(calibration: Calibration, parts: Sequence[Examples]) -> dict[str, An
         "isotonic": Isotonic.fit(residue[residue_half], residue_right[residue_half]),
     }
     after = calibration.peptide(rank)
-    residue_after = calibration.residue[source](residue)
+    residue_rank = np.concatenate([part.residue_rank for part in parts])
+    sources = {name: np.concatenate([part.residue[name] for part in parts]) for name in parts[0].residue}
+    residue_after = calibration.residue["combined"](sources, residue_rank)
     return {
         "peptides": len(right),
         "peptide_before": expected_calibration_error(mean, right),
@@ -235,7 +237,11 @@ def _reliability(probability: Floats, right: NDArray[np.bool_]) -> list[tuple[fl
 
 def _residues(folder: Path, ensemble: Sequence[Path], spectra: list[Spectrum], judged: Examples) -> dict[str, Any]:
     """How well each source of confidence tells right residues from wrong ones, and what the costly ones cost."""
-    rows = {name: _told_apart(score, judged.residue_right) for name, score in judged.residue.items()}
+    calibration = Calibration.load(folder)
+    assert calibration is not None
+    combined = calibration.residue["combined"](judged.residue, judged.residue_rank)
+    scores = judged.residue | {"combined, calibrated": combined}
+    rows = {name: _told_apart(score, judged.residue_right) for name, score in scores.items()}
     costly: tuple[tuple[ResidueConfidence, Sequence[Path]], ...] = (("dropout", ()), ("ensemble", ensemble))
     for source, others in costly:
         if source == "ensemble" and not others:

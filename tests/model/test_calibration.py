@@ -16,6 +16,7 @@ from model.calibration import (
     Calibration,
     Isotonic,
     Logistic,
+    ResidueCalibration,
     Temperature,
     expected_calibration_error,
     logit,
@@ -86,7 +87,8 @@ def calibration():
     feature = rng.normal(size=(60, len(PEPTIDE_FEATURES)))
     model = Logistic.fit(feature, feature[:, 0] > 0)
     curve = Isotonic.fit(feature[:, 0], feature[:, 0] > 0)
-    return Calibration({"head": curve}, model, curve, model, {"spectra": 60})
+    residue = ResidueCalibration.fit(("head",), {"head": sigmoid(feature[:, 0])}, feature[:, 1], feature[:, 0] > 0)
+    return Calibration({"head": residue}, model, curve, model, {"spectra": 60})
 
 
 def test_a_calibration_comes_back_from_its_file(tmp_path):
