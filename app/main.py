@@ -177,7 +177,7 @@ def calibrate(
     from app.calibrate import calibrate_files
     from app.progress import Progress
 
-    sequencer = _sequencer(model, device, threads, batch_size)
+    sequencer = _sequencer(model, device, threads, batch_size, calibrated=False)
     with Progress(quiet=quiet) as progress:
         lines = calibrate_files(files, sequencer, model, seed, progress)
     if not quiet:
@@ -211,8 +211,10 @@ def _sequencer(
     database: Path | None = None,
     enzyme: str = "trypsin",
     missed_cleavages: int = 2,
+    calibrated: bool = True,
 ) -> "Sequencer":
     from data.requested_modifications import requested_tokens
+    from model.answers import AnswerSettings
     from model.inference import Sequencer
 
     offered = [token for text in modification or () for token in requested_tokens(text)]
@@ -236,6 +238,7 @@ def _sequencer(
         offered=offered,
         fixed=always,
         database=make_index,
+        answers=AnswerSettings(calibrated=calibrated),
         max_modifications=max_modifications,
         open_search=open_search,
     )

@@ -39,7 +39,7 @@ class AnswerSettings:
     exact : search the peptides of the precursor's mass; else the most probable token of each slot is the answer.
     residue, peptide : where confidence comes from.
     passes : looks at parts of the spectrum, for ``dropout``.
-    calibrated : use the model's calibration if it has one.
+    calibrated : read and use the model's calibration if it has one.
     """
 
     exact: bool = True
@@ -104,7 +104,7 @@ class Answerer:
         ensemble: Sequence[Network] = (),
     ) -> None:
         self.network, self.settings, self.ensemble = network, settings, [network, *ensemble]
-        self.calibration = calibration if settings.calibrated else None
+        self.calibration = calibration
         self.decoding = decoding
         self.decoder = ExactDecoder(
             network.vocabulary, network.candidates.tolist(), decoding, str(network.candidates.device)

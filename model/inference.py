@@ -89,9 +89,9 @@ class Sequencer:
         self.decoding = decoding or default
         self.database = database(self.vocabulary, self.network.settings.slots) if database else None
         self._steps = self._spectra = 0
-        self.answerer = Answerer(
-            self.network, Calibration.load(folder), self.decoding, answers or AnswerSettings(), others
-        )
+        settings = answers or AnswerSettings()
+        calibration = Calibration.load(folder) if settings.calibrated else None
+        self.answerer = Answerer(self.network, calibration, self.decoding, settings, others)
 
     @property
     def mean_steps(self) -> float:

@@ -14,6 +14,7 @@ from data.seeding import derive
 from data.settings import NoiseSettings
 from data.splits import merged_sequence, sequence_hashes
 from data.vocabulary import PAD, STOP, VOCABULARY
+from model.answers import AnswerSettings
 from model.calibrating import fit_calibration
 from model.inference import Sequencer
 from tasks.params import Params
@@ -32,7 +33,12 @@ def calibrate_model(settings: Params, folder: Path, unseen: SpectrumSet, spectra
     rng = np.random.default_rng(derive(settings.seed, "calibration"))
     usable = np.flatnonzero(for_calibration([VOCABULARY.decode(tokens) for tokens in unseen.tokens]))
     chosen = unseen.select(rng.permutation(usable)[:spectra])
-    sequencer = Sequencer(folder, threads=settings.training.threads, batch_size=settings.evaluation.batch_size)
+    sequencer = Sequencer(
+        folder,
+        threads=settings.training.threads,
+        batch_size=settings.evaluation.batch_size,
+        answers=AnswerSettings(calibrated=False),
+    )
     try:
         calibration = fit_calibration(
             sequencer,

@@ -134,6 +134,15 @@ def test_a_network_without_calibration_is_not_measured(workspace, settings, tmp_
     assert other.trust_report.read_text() == "{}\n"
 
 
+def test_a_damaged_calibration_is_replaced_by_fitting_again(workspace, settings):
+    path = workspace.model("pretrained") / "calibration.json"
+    before = path.read_bytes()
+    path.write_text("{}")
+    _, unseen = pretraining_sets(workspace.clean_shards, SHARE)
+    calibrate_model(settings, workspace.model("pretrained"), unseen, settings.calibration.spectra)
+    assert path.read_bytes() == before
+
+
 def test_a_calibrated_model_ranks_and_says_its_probability(workspace, result):
     folder = workspace.model("pretrained")
     assert Calibration.load(folder).fitted_on["spectra"] > 100
