@@ -27,6 +27,8 @@ BARE_DATA = {
     "instruments",
     "masking",
     "noise",
+    "open_modifications",
+    "outliers",
     "peaks",
     "peptidoform",
     "predictions",

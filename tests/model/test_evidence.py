@@ -176,7 +176,7 @@ def test_tolerance_in_dalton_is_as_wide_everywhere(spectrum):
     )
     assert (wide > 0).sum() > 3 * (narrow > 0).sum()
     module = MassEvidence(settings, VOCABULARY)
-    assert module._tolerance_da(torch.tensor([100.0, 1000.0])).tolist() == [0.5, 0.5]
+    assert module.tolerance_da_at(torch.tensor([100.0, 1000.0])).tolist() == [0.5, 0.5]
 
 
 def test_a_stage_may_leave_doubly_charged_ions_out(spectrum):
