@@ -5,15 +5,36 @@ import logging
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from app.options import (
+    BatchSize,
+    Database,
+    Decoding,
+    Device,
+    Ensemble,
+    Enzyme,
+    Fdr,
+    FdrBy,
+    Files,
+    Fixed,
+    IsotopeErrors,
+    MaxModifications,
+    MissedCleavages,
+    Model,
+    Modification,
+    Open,
+    PeptideScore,
+    PrecursorTolerance,
+    Quiet,
+    ResidueSource,
+    Steps,
+    Threads,
+)
 from app.runs import runs
 from data.errors import PepTRMError
-
-if TYPE_CHECKING:
-    from model.inference import Sequencer
 
 app = typer.Typer(
     name="peptrm",
@@ -22,26 +43,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Model = Annotated[Path, typer.Option(help="Folder of a trained network.")]
-Steps = Annotated[
-    int | None, typer.Option(min=1, max=200, help="Refinement steps for every spectrum; else as many as each needs.")
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Spectra at once.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")]
-Files = Annotated[list[Path], typer.Argument(help="MGF, mzML, mzXML, MSP or Parquet; plain or gz.", metavar="FILE...")]
-
-Modification = Annotated[
-    list[str] | None,
-    typer.Option("--modification", help="Also read this: Phospho:STY, S+79.9663, S[UNIMOD:21]. Can be repeated."),
-]
-Fixed = Annotated[list[str] | None, typer.Option("--fixed", help="On every such residue: TMT6plex:K. Can be repeated.")]
-MaxModifications = Annotated[
-    int | None, typer.Option("--max-modifications", min=0, help="Of a peptide, beside the fixed ones.")
-]
-Open = Annotated[bool, typer.Option("--open", help="Also read residues and stretches of unknown mass.")]
 
 DEFAULT_MODEL = Path("workspace/models/pretrained")
 
@@ -73,38 +74,40 @@ def sequence(
     fixed: Fixed = None,
     max_modifications: MaxModifications = None,
     open_search: Open = False,
-    database: Annotated[
-        Path | None, typer.Option(help="FASTA of proteins, plain or gz: choose among their peptides alone.")
-    ] = None,
-    enzyme: Annotated[
-        str, typer.Option(help="Of the database's digest: a rule of Expasy, or non-specific.")
-    ] = "trypsin",
-    missed_cleavages: Annotated[int, typer.Option(min=0, help="Of the database's digest.")] = 2,
-    fdr: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Write only peptides of which at most this share is wrong.")
-    ] = None,
-    fdr_by: Annotated[
-        Literal["probability", "decoys"],
-        typer.Option(
-            help="Estimate it from the calibrated probabilities, or from shifted precursors (twice the time)."
-        ),
-    ] = "probability",
+    decoding: Decoding = "exact",
+    precursor_tolerance_ppm: PrecursorTolerance = None,
+    isotope_errors: IsotopeErrors = 0,
+    residue_confidence: ResidueSource = None,
+    peptide_confidence: PeptideScore = "calibrated",
+    ensemble: Ensemble = None,
+    database: Database = None,
+    enzyme: Enzyme = "trypsin",
+    missed_cleavages: MissedCleavages = 2,
+    fdr: Fdr = None,
+    fdr_by: FdrBy = "probability",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Read a peptide from every spectrum."""
     from app.progress import Progress
     from app.sequence import sequence_files
+    from app.sequencer import make_sequencer
 
-    sequencer = _sequencer(
+    sequencer = make_sequencer(
         model,
-        device,
-        threads,
-        batch_size,
+        device=device,
+        threads=threads,
+        batch_size=batch_size,
         modification=modification,
         fixed=fixed,
         max_modifications=max_modifications,
         open_search=open_search,
+        decoding=decoding,
+        precursor_tolerance_ppm=precursor_tolerance_ppm,
+        isotope_errors=isotope_errors,
+        residue_confidence=residue_confidence,
+        peptide_confidence=peptide_confidence,
+        ensemble=ensemble,
         database=database,
         enzyme=enzyme,
         missed_cleavages=missed_cleavages,
@@ -144,12 +147,13 @@ def evaluate(
     """Compare with the peptides that the spectra are annotated with."""
     from app.evaluate import as_text, evaluate_files
     from app.progress import Progress
+    from app.sequencer import make_sequencer
 
-    sequencer = _sequencer(
+    sequencer = make_sequencer(
         model,
-        device,
-        threads,
-        batch_size,
+        device=device,
+        threads=threads,
+        batch_size=batch_size,
         modification=modification,
         fixed=fixed,
         max_modifications=max_modifications,
@@ -176,8 +180,9 @@ def calibrate(
     """Fit the model's probabilities to annotated spectra of your own, which it was not trained on."""
     from app.calibrate import calibrate_files
     from app.progress import Progress
+    from app.sequencer import make_sequencer
 
-    sequencer = _sequencer(model, device, threads, batch_size, calibrated=False)
+    sequencer = make_sequencer(model, device=device, threads=threads, batch_size=batch_size, calibrated=False)
     with Progress(quiet=quiet) as progress:
         lines = calibrate_files(files, sequencer, model, seed, progress)
     if not quiet:
@@ -196,52 +201,6 @@ def recipe(
     from tasks.training import pretraining_recipe
 
     write_atomically(output, (json.dumps(pretraining_recipe(load_params(params)).as_json(), indent=1) + "\n").encode())
-
-
-def _sequencer(
-    model: Path,
-    device: str,
-    threads: int | None,
-    batch_size: int,
-    *,
-    modification: list[str] | None = None,
-    fixed: list[str] | None = None,
-    max_modifications: int | None = None,
-    open_search: bool = False,
-    database: Path | None = None,
-    enzyme: str = "trypsin",
-    missed_cleavages: int = 2,
-    calibrated: bool = True,
-) -> "Sequencer":
-    from data.requested_modifications import requested_tokens
-    from model.answers import AnswerSettings
-    from model.inference import Sequencer
-
-    offered = [token for text in modification or () for token in requested_tokens(text)]
-    always = [token for text in fixed or () for token in requested_tokens(text)]
-    make_index = None
-    if database is not None:
-        from functools import partial
-
-        from app.database import candidate_index
-
-        # a database's digest has no modification of its own: oxidation, unless others are asked for
-        offered = offered or ["M[UNIMOD:35]"]
-        make_index = partial(
-            candidate_index, database, enzyme, missed_cleavages, tuple(offered), tuple(always), max_modifications
-        )
-    return Sequencer(
-        model,
-        device=device,
-        threads=threads,
-        batch_size=batch_size,
-        offered=offered,
-        fixed=always,
-        database=make_index,
-        answers=AnswerSettings(calibrated=calibrated),
-        max_modifications=max_modifications,
-        open_search=open_search,
-    )
 
 
 def main() -> None:

@@ -42,11 +42,13 @@ class Sequencer:
     threads : of the processor; None leaves torch's choice.
     batch_size : spectra at once.
     precision : of the matrix products, ``bf16``, ``fp32`` or ``auto``.
-    decoding : of the search for peptides of the precursor's mass; None: the defaults, with the network's tolerance.
+    decoding : of the search for peptides of the precursor's mass; None: the defaults with the next three.
     answers : how the answer is chosen and trusted.
     offered : modified residues that the network has not met in training, ``S[UNIMOD:21]``, offered by their mass.
     fixed : modified residues that stand for all of their residue.
     max_modifications : of a peptide, beside the fixed ones.
+    tolerance_ppm : of the precursor; None: the network's own.
+    isotope_errors : the precursor may be the peak of up to so many 13C atoms.
     open_search : let the network answer a residue or stretch of unknown mass.
     database : makes, of the vocabulary and the number of slots, the candidates that alone may be answered.
     ensemble : folders of further models, for the confidence of that name.
@@ -69,6 +71,8 @@ class Sequencer:
         offered: Sequence[str] = (),
         fixed: Sequence[str] = (),
         max_modifications: int | None = None,
+        tolerance_ppm: float | None = None,
+        isotope_errors: int = 0,
         open_search: bool = False,
         database: Callable[[Vocabulary, int], Database] | None = None,
         ensemble: Sequence[Path] = (),
@@ -83,10 +87,11 @@ class Sequencer:
             raise InputError(f"the device {device} cannot be used ({error})", remedy="Use --device cpu") from error
         self.vocabulary = self.network.vocabulary
         self.device, self.batch_size, self.precision = device, batch_size, precision
-        default = DecodingSettings(
-            tolerance_ppm=self.network.settings.closure_tolerance_ppm, max_modifications=max_modifications
+        self.decoding = decoding or DecodingSettings(
+            tolerance_ppm=tolerance_ppm or self.network.settings.closure_tolerance_ppm,
+            isotope_errors=isotope_errors,
+            max_modifications=max_modifications,
         )
-        self.decoding = decoding or default
         self.database = database(self.vocabulary, self.network.settings.slots) if database else None
         self._steps = self._spectra = 0
         settings = answers or AnswerSettings()

@@ -180,3 +180,16 @@ def test_a_false_discovery_rate_needs_probabilities_or_decoys(peptrm, model, mgf
 
 def test_too_few_spectra_to_calibrate_with_is_said(peptrm, model, mgf):
     assert "too few" in one_line(peptrm("calibrate", mgf, "--model", model), 2)
+
+
+def test_the_way_to_the_answer_can_be_chosen(peptrm, model, mgf, tmp_path):
+    out = tmp_path / "out.tsv"
+    words = ("sequence", mgf, "-o", out, "--model", model, "--force")
+    for choice in (
+        ("--decoding", "argmax", "--peptide-confidence", "product"),
+        ("--isotope-errors", 1, "--precursor-tolerance-ppm", 5, "--residue-confidence", "dropout"),
+        ("--residue-confidence", "ensemble", "--ensemble", model),
+    ):
+        done = peptrm(*words, *choice)
+        assert done.returncode == 0, done.stderr
+    assert "--ensemble" in one_line(peptrm(*words, "--residue-confidence", "ensemble"), 2)
