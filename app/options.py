@@ -55,5 +55,7 @@ Fdr = Annotated[
 ]
 FdrBy = Annotated[
     Literal["probability", "decoys"],
-    typer.Option(help="Estimate it from the calibrated probabilities, or from shifted precursors (twice the time)."),
+    typer.Option(
+        help="Estimate it from the calibrated probabilities, or from shifted precursors (twice the time, often too low)."
+    ),
 ]

@@ -37,8 +37,8 @@ def q_values(probability: NDArray[np.float64]) -> NDArray[np.float64]:
 def decoy_q_values(score: NDArray[np.float64], decoy_score: NDArray[np.float64]) -> NDArray[np.float64]:
     """The same from decoys, which are certainly wrong: decoys over targets of at least this score.
 
-    An upper estimate: it takes all targets for wrong that a decoy's score could be (Elias and Gygi 2007, with one
-    decoy a target).
+    It supposes that wrong peptides score as decoys do (Elias and Gygi 2007, with one decoy a target). Wrong peptides
+    of the right mass are often right in part and score higher: then the estimate is too low (docs/confidence.md).
 
     Parameters
     ----------

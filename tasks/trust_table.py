@@ -30,11 +30,8 @@ def markdown(result: Mapping[str, Any]) -> Iterator[str]:
 def _section(title: str, sets: Mapping[str, Mapping[str, Any]], cell: Any) -> Iterator[str]:
     """A table of one row a method and one column a set of spectra."""
     names = list(dict.fromkeys(name for rows in sets.values() for name in rows))
-    yield from _table(
-        title,
-        ["", *sets],
-        [[name, *(cell(rows[name]) if name in rows else "" for rows in sets.values())] for name in names],
-    )
+    table = [[name, *(cell(rows[name]) if name in rows else "" for rows in sets.values())] for name in names]
+    yield from _table(title, ["", *sets], [row for row in table if set(row[1:]) - {"", "–"}])
 
 
 def _depth(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:

@@ -35,7 +35,7 @@ def test_calibrated_probabilities_estimate_the_true_rate():
     assert 1 - right[kept].mean() == pytest.approx(0.1, abs=0.01)
 
 
-def test_decoys_give_an_upper_estimate():
+def test_decoys_that_score_as_wrong_peptides_do_give_an_upper_estimate():
     rng = np.random.default_rng(1)
     right = rng.random(20_000) < 0.6
     score = np.where(right, rng.normal(2, 1, len(right)), rng.normal(0, 1, len(right)))
