@@ -56,6 +56,6 @@ Fdr = Annotated[
 FdrBy = Annotated[
     Literal["probability", "decoys"],
     typer.Option(
-        help="Estimate it from the calibrated probabilities, or from shifted precursors (twice the time, often too low)."
+        help="Estimate it from the calibrated probabilities, or by shifted precursors (twice the time, often too low)."
     ),
 ]
