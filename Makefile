@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo serve ui clean
+.PHONY: help setup lint test docs demo serve ui clean
 
 PYTHON ?= python3.11
 EXTRAS ?= dask,s3,dev
@@ -48,6 +48,7 @@ endef
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := true
+export NO_MKDOCS_2_WARNING := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 # XGBoost's CPU build warns that it comes from an old C library; it is chosen on purpose (see $(STAMP)).
 export PYTHONWARNINGS := ignore::FutureWarning:xgboost.core
@@ -76,9 +77,13 @@ lint: setup  ## style, types, and who may import whom
 	ruff format --check .
 	mypy
 	lint-imports
+	mkdocs build --strict --quiet
+
+docs: setup  ## the documentation as pages, links checked: build/site/index.html
+	mkdocs build --strict
 
 test: setup  ## every test; PYTEST='-k noise' narrows it
-	python -m pytest $(PYTEST)
+	python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 demo: setup  ## the whole pipeline in small, then peptides for sample spectra
 	@$(prefect_server)
@@ -86,8 +91,8 @@ demo: setup  ## the whole pipeline in small, then peptides for sample spectra
 	dvc repro
 	echo "== Sequencing sample spectra with the network just trained"
 	python -m app.sample workspace/sample.mgf
-	peptrm sequence workspace/sample.mgf -o workspace/sample.mztab --force
-	peptrm evaluate workspace/sample.mgf
+	peptrm sequence workspace/sample.mgf -o workspace/sample.mztab --force --model workspace/models/pretrained
+	peptrm evaluate workspace/sample.mgf --model workspace/models/pretrained
 	dvc metrics show
 	echo
 	echo "Done. Where to look:"

@@ -8,6 +8,7 @@ from app.progress import Progress
 from model.calibrating import fit_calibration
 from model.calibration import CALIBRATION_FILE
 from model.inference import Sequencer
+from tasks.wording import counted
 
 
 def calibrate_files(files: list[Path], sequencer: Sequencer, folder: Path, seed: int, progress: Progress) -> list[str]:
@@ -27,6 +28,6 @@ def calibrate_files(files: list[Path], sequencer: Sequencer, folder: Path, seed:
     calibration = fit_calibration(sequencer, spectra, seed, ", ".join(file.name for file in files))
     calibration.save(folder)
     return [
-        *(f"{number} spectra skipped: {reason}" for reason, number in skipped.most_common()),
+        *(f"{counted(number, 'spectrum')} skipped: {reason}" for reason, number in skipped.most_common()),
         f"calibrated on {len(spectra)} spectra; written: {folder / CALIBRATION_FILE}",
     ]

@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,43 @@ from app.annotated import annotated_spectra
 from app.progress import Progress
 from data.errors import InputError
 from data.predictions import Prediction
+from data.schema import Spectrum
+from model.breakdown import GROUPINGS, Grouping, break_downs, missing_fragment_share
 from model.calibration import expected_calibration_error
 from model.inference import Sequencer
 from model.metrics import count, evaluate, token_accuracy_by_step
 
+_COLUMNS = ("n_spectra", "aa_precision", "aa_recall", "peptide_recall", "auc")
 
-def evaluate_files(files: list[Path], sequencer: Sequencer, *, steps: int | None, progress: Progress) -> dict[str, Any]:
+
+def groupings(text: str | None) -> tuple[Grouping, ...]:
+    """What ``--by`` names, separated by commas.
+
+    Raises
+    ------
+    InputError : one of them is no grouping.
+    """
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    for name in names:
+        if name not in GROUPINGS:
+            raise InputError(f"no grouping '{name}'", record="--by", remedy=f"There are {', '.join(GROUPINGS)}")
+    return tuple(grouping for grouping in GROUPINGS if grouping in names)
+
+
+def evaluate_files(
+    files: list[Path],
+    sequencer: Sequencer,
+    *,
+    steps: int | None,
+    progress: Progress,
+    by: Sequence[Grouping] = (),
+) -> dict[str, Any]:
     """Sequence annotated spectra and compare.
 
     Returns
     -------
-    The metrics with ``calibration_error`` of the peptide scores, ``token_accuracy_by_step``, ``seconds`` and
-    ``skipped`` (reason → spectra).
+    The metrics with ``calibration_error`` of the peptide scores, ``token_accuracy_by_step``, ``seconds``, ``skipped``
+    (reason → spectra) and, where asked for, ``by`` (grouping → group → metrics).
 
     Raises
     ------
@@ -33,22 +58,38 @@ def evaluate_files(files: list[Path], sequencer: Sequencer, *, steps: int | None
     began = time.perf_counter()
     skipped: Counter[str] = Counter()
     predictions: list[Prediction] = []
-    for prediction in sequencer.sequence(annotated_spectra(files, skipped, progress), steps, keep_steps=True):
-        predictions.append(prediction)
-        progress.advance(len(predictions))
+    lacking: list[float] = []
+
+    def noted() -> Iterator[Spectrum]:
+        for spectrum in annotated_spectra(files, skipped, progress):
+            lacking.append(missing_fragment_share(spectrum))
+            yield spectrum
+
+    for prediction in sequencer.sequence(noted(), steps, keep_steps=True):
+        predictions.append(replace(prediction, missing_fragments=lacking[len(predictions)]))
+        if len(predictions) == len(lacking):  # the end of a batch
+            progress.advance(len(predictions))
     if not predictions:
         raise InputError(
             "holds no spectrum with a readable annotation",
             path=files[0],
             remedy="Give spectra with their peptide: SEQ= in MGF, Name: in MSP",
         )
-    score = np.array([prediction.peptide_score for prediction in predictions])
-    return asdict(evaluate(predictions)) | {
-        "calibration_error": expected_calibration_error(score, count(predictions).peptide.astype(bool)),
-        "token_accuracy_by_step": token_accuracy_by_step(predictions),
-        "seconds": time.perf_counter() - began,
-        "skipped": dict(skipped),
+    groups = {
+        name: {group: asdict(metrics) for group, metrics in found.items()}
+        for name, found in break_downs(predictions, by).items()
     }
+    score = np.array([prediction.peptide_score for prediction in predictions])
+    return (
+        asdict(evaluate(predictions))
+        | {
+            "calibration_error": expected_calibration_error(score, count(predictions).peptide.astype(bool)),
+            "token_accuracy_by_step": token_accuracy_by_step(predictions),
+            "seconds": time.perf_counter() - began,
+            "skipped": dict(skipped),
+        }
+        | ({"by": groups} if groups else {})
+    )
 
 
 def as_text(result: dict[str, Any]) -> Iterator[str]:
@@ -68,3 +109,8 @@ def as_text(result: dict[str, Any]) -> Iterator[str]:
     yield f"seconds                {result['seconds']:.1f}"
     for reason, number in result["skipped"].items():
         yield f"skipped                {number}: {reason}"
+    for grouping, groups in result.get("by", {}).items():
+        yield f"\n{'by ' + grouping:<22} spectra   AA precision   AA recall   peptide recall   AUC"
+        for name, figures in groups.items():
+            values = [figures[column] for column in _COLUMNS]
+            yield "{:<22} {:7d}   {:12.3f}   {:9.3f}   {:14.3f}   {:.3f}".format(name, *values)

@@ -1,16 +1,24 @@
 """The command `peptrm`: what can be typed, and how errors end. Heavy imports wait until a verb needs them."""
 
 import json
-import logging
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
+from app.compare import compare
+from app.completions import answer_shell, completions
+from app.convert import convert
+from app.datasets import download, import_sets
+from app.help import help_page
+from app.logs import set_up_logging
+from app.model_verbs import models
 from app.options import (
     BatchSize,
+    By,
     Database,
     Decoding,
     Device,
@@ -19,22 +27,35 @@ from app.options import (
     Fdr,
     FdrBy,
     Files,
+    FilesOrStdin,
     Fixed,
+    Force,
     IsotopeErrors,
+    LogFile,
     MaxModifications,
+    MinProbability,
     MissedCleavages,
     Model,
     Modification,
     Open,
+    Output,
     PeptideScore,
     PrecursorTolerance,
     Quiet,
     ResidueSource,
+    Resume,
+    StdinFormat,
     Steps,
     Threads,
+    Verbose,
 )
+from app.pipeline import Params, Set, pipeline
 from app.runs import runs
+from app.serve import serve
+from app.show import show
+from app.signals import INTERRUPTED
 from data.errors import PepTRMError
+from tasks.models import TRAINED
 
 app = typer.Typer(
     name="peptrm",
@@ -42,34 +63,39 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
-DEFAULT_MODEL = Path("workspace/models/pretrained")
-
-
 app.add_typer(runs, name="runs")
+app.command(epilog="Example: peptrm download proteometools --subset")(download)
+app.command(name="import", epilog="Example: peptrm import proteometools --subset")(import_sets)
+app.command(epilog="Example: peptrm convert run.mzML --identifications msms.txt -o annotated.mgf")(convert)
+app.command(epilog="Example: peptrm show run.mzML --spectrum 17 -o spectrum.svg")(show)
+app.command(epilog="Example: peptrm compare run.mztab msms.txt --spectra run.mzML -o report.html")(compare)
+app.add_typer(pipeline)
+app.add_typer(models)
+app.add_typer(completions)
+app.command(epilog="Example: peptrm serve --port 8000, then open http://127.0.0.1:8000/")(serve)
 
 
 @app.callback()
 def common(
-    context: typer.Context,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    verbose: Verbose = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Peptides from tandem mass spectra, without a protein database."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
-    context.obj = {"debug": debug}
+    set_up_logging(verbose=verbose, quiet=False, log_file=None)
 
 
 @app.command(epilog="Example: peptrm sequence run.mzML -o run.mztab")
 def sequence(
-    files: Files,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Ends in .mztab, .tsv, .csv or .parquet.")],
-    model: Model = DEFAULT_MODEL,
+    files: FilesOrStdin,
+    output: Output,
+    model: Model = None,
     steps: Steps = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     threads: Threads = None,
-    batch_size: BatchSize = 128,
+    batch_size: BatchSize = "auto",
     modification: Modification = None,
     fixed: Fixed = None,
     max_modifications: MaxModifications = None,
@@ -85,70 +111,77 @@ def sequence(
     missed_cleavages: MissedCleavages = 2,
     fdr: Fdr = None,
     fdr_by: FdrBy = "probability",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+    min_probability: MinProbability = None,
+    stdin_format: StdinFormat = "mgf",
+    force: Force = False,
+    resume: Resume = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
+    log_file: LogFile = None,
 ) -> None:
     """Read a peptide from every spectrum."""
-    from app.progress import Progress
-    from app.sequence import sequence_files
+    set_up_logging(verbose=verbose, quiet=quiet, log_file=log_file)
+    from app.sequence import sequence_named
     from app.sequencer import make_sequencer
+    from tasks.models import chosen_model
+    from tasks.sequencing import Job, is_complete, model_identity
 
-    sequencer = make_sequencer(
-        model,
-        device=device,
-        threads=threads,
-        batch_size=batch_size,
-        modification=modification,
-        fixed=fixed,
-        max_modifications=max_modifications,
-        open_search=open_search,
-        decoding=decoding,
-        precursor_tolerance_ppm=precursor_tolerance_ppm,
-        isotope_errors=isotope_errors,
-        residue_confidence=residue_confidence,
-        peptide_confidence=peptide_confidence,
-        ensemble=ensemble,
-        database=database,
-        enzyme=enzyme,
-        missed_cleavages=missed_cleavages,
+    if resume and not force and is_complete(output):
+        typer.echo(f"is complete already: {output}", err=True)
+        return
+    settings: dict[str, Any] = {
+        "modification": modification,
+        "fixed": fixed,
+        "max_modifications": max_modifications,
+        "open_search": open_search,
+        "decoding": decoding,
+        "precursor_tolerance_ppm": precursor_tolerance_ppm,
+        "isotope_errors": isotope_errors,
+        "residue_confidence": residue_confidence,
+        "peptide_confidence": peptide_confidence,
+        "ensemble": ensemble,
+        "database": database,
+        "enzyme": enzyme,
+        "missed_cleavages": missed_cleavages,
+    }
+    model = chosen_model(model)
+    sequencer = make_sequencer(model, device=device, threads=threads, batch_size=batch_size, **settings)
+    described = {"model": model_identity(model)} | {name: str(value) for name, value in settings.items()}
+    name = database.name if database else "null"
+    job = Job(steps=steps, fdr=fdr, fdr_by=fdr_by, min_probability=min_probability, database=name, settings=described)
+    lines = sequence_named(
+        files, output, sequencer, job, stdin_format=stdin_format, force=force, resume=resume, quiet=quiet
     )
-    with Progress(quiet=quiet) as progress:
-        summary = sequence_files(
-            files,
-            output,
-            sequencer,
-            steps=steps,
-            fdr=fdr,
-            fdr_by=fdr_by,
-            database=database.name if database else "null",
-            force=force,
-            progress=progress,
-        )
-    if not quiet:
-        for line in (*summary.lines(), f"written: {output}"):
-            typer.echo(line, err=True)
+    for line in () if quiet else (*lines, f"written: {output}"):
+        typer.echo(line, err=True)
 
 
 @app.command(epilog="Example: peptrm evaluate annotated.mgf --json")
 def evaluate(
     files: Files,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    model: Model = DEFAULT_MODEL,
+    by: By = None,
+    model: Model = None,
     steps: Steps = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     threads: Threads = None,
-    batch_size: BatchSize = 128,
+    batch_size: BatchSize = "auto",
     modification: Modification = None,
     fixed: Fixed = None,
     max_modifications: MaxModifications = None,
     open_search: Open = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
+    log_file: LogFile = None,
 ) -> None:
     """Compare with the peptides that the spectra are annotated with."""
-    from app.evaluate import as_text, evaluate_files
+    set_up_logging(verbose=verbose, quiet=quiet, log_file=log_file)
+    from app.evaluate import as_text, evaluate_files, groupings
     from app.progress import Progress
     from app.sequencer import make_sequencer
+    from tasks.spectra_files import spectra_files
 
+    groups = groupings(by)
     sequencer = make_sequencer(
         model,
         device=device,
@@ -160,7 +193,7 @@ def evaluate(
         open_search=open_search,
     )
     with Progress(quiet=quiet) as progress:
-        result = evaluate_files(files, sequencer, steps=steps, progress=progress)
+        result = evaluate_files(spectra_files(files), sequencer, steps=steps, progress=progress, by=groups)
     if as_json:
         typer.echo(json.dumps(result))
     else:
@@ -170,21 +203,25 @@ def evaluate(
 @app.command(epilog="Example: peptrm calibrate annotated.mgf --model DIR")
 def calibrate(
     files: Files,
-    model: Model = DEFAULT_MODEL,
-    device: Device = "cpu",
+    model: Annotated[Path, typer.Option(help="Folder of the network; the calibration is written into it.")] = TRAINED,
+    device: Device = "auto",
     threads: Threads = None,
-    batch_size: BatchSize = 128,
+    batch_size: BatchSize = "auto",
     seed: Annotated[int, typer.Option(help="Of the spurious spectra that teach what an outlier is.")] = 20260101,
     quiet: Quiet = False,
+    verbose: Verbose = False,
+    log_file: LogFile = None,
 ) -> None:
     """Fit the model's probabilities to annotated spectra of your own, which it was not trained on."""
+    set_up_logging(verbose=verbose, quiet=quiet, log_file=log_file)
     from app.calibrate import calibrate_files
     from app.progress import Progress
     from app.sequencer import make_sequencer
+    from tasks.spectra_files import spectra_files
 
     sequencer = make_sequencer(model, device=device, threads=threads, batch_size=batch_size, calibrated=False)
     with Progress(quiet=quiet) as progress:
-        lines = calibrate_files(files, sequencer, model, seed, progress)
+        lines = calibrate_files(spectra_files(files), sequencer, model, seed, progress)
     if not quiet:
         for line in lines:
             typer.echo(line, err=True)
@@ -193,27 +230,34 @@ def calibrate(
 @app.command(epilog="Example: peptrm recipe -o recipe.json; python -m model recipe.json --shards … --folder …")
 def recipe(
     output: Annotated[Path, typer.Option("--output", "-o", help="A JSON file.")],
-    params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
+    params: Params = Path("params.yaml"),
+    changes: Set = None,
 ) -> None:
     """Write the training of the parameters as one file, for a machine that has torch, numpy and pyarrow alone."""
     from data.atomic import write_atomically
     from tasks.params import load_params
     from tasks.training import pretraining_recipe
 
-    write_atomically(output, (json.dumps(pretraining_recipe(load_params(params)).as_json(), indent=1) + "\n").encode())
+    write_atomically(
+        output, (json.dumps(pretraining_recipe(load_params(params, changes or ())).as_json(), indent=1) + "\n").encode()
+    )
 
 
 def main() -> None:
     """Run the command; leave with 0, with 2 for bad input, 1 for a failure, 130 for Ctrl-C."""
     debug = "--debug" in sys.argv
+    answer_shell()
+    if "--help" in sys.argv and (page := help_page(get_command(app), "peptrm", sys.argv[1:])):
+        typer.echo(page)
+        sys.exit(0)
     try:
         status = app(standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except typer.Abort:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(1)
     except Exception as error:

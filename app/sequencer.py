@@ -11,16 +11,17 @@ from data.requested_modifications import requested_tokens
 from model.answers import AnswerSettings, PeptideConfidence
 from model.inference import Sequencer
 from model.review import ResidueConfidence
+from tasks.models import chosen_model
 
 _OXIDATION = "M[UNIMOD:35]"
 
 
 def make_sequencer(
-    model: Path,
+    model: Path | None,
     *,
     device: str,
     threads: int | None,
-    batch_size: int,
+    batch_size: int | str,
     modification: Sequence[str] | None = None,
     fixed: Sequence[str] | None = None,
     max_modifications: int | None = None,
@@ -38,6 +39,11 @@ def make_sequencer(
 ) -> Sequencer:
     """Load the model and set it up.
 
+    Parameters
+    ----------
+    model : its folder; None: the package's own, or what the pipeline has trained.
+    batch_size : spectra at once, or ``auto``.
+
     Raises
     ------
     InputError : the model, the device, the database or a modification cannot be used, or the options contradict.
@@ -54,10 +60,10 @@ def make_sequencer(
             candidate_index, database, enzyme, missed_cleavages, tuple(offered), tuple(always), max_modifications
         )
     return Sequencer(
-        model,
+        chosen_model(model),
         device=device,
         threads=threads,
-        batch_size=batch_size,
+        batch_size=_batch_size(batch_size),
         offered=offered,
         fixed=always,
         max_modifications=max_modifications,
@@ -70,3 +76,16 @@ def make_sequencer(
             exact=decoding == "exact", residue=residue_confidence, peptide=peptide_confidence, calibrated=calibrated
         ),
     )
+
+
+def _batch_size(text: int | str) -> int | None:
+    """None for ``auto``."""
+    if text == "auto":
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise InputError(f"'{text}' is no number of spectra", record="--batch-size", remedy="Give auto, or 1 and more")
+    return number

@@ -54,7 +54,7 @@ def main() -> None:
     spectra, unseen = pretraining_sets(options.shards, 0.05)
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
-        run = _Run(replace(recipe, training=training), spectra, unseen, None, Path(folder), None, "cpu")
+        run = _Run(replace(recipe, training=training), spectra, unseen, None, None, Path(folder), None, "cpu")
         run.records.begin(run.summary)
         for _ in range(5):
             run.update(None)

@@ -22,13 +22,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}{TEMPORARY_MARK}{os.getpid()}")
     try:
         yield temporary
-        _flush_to_disk(temporary)
-        temporary.replace(path)
-        _flush_to_disk(path.parent)
+        move_into_place(temporary, path)
     except OSError as error:
         raise output_error(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Give a finished file its final name, so that it survives a power cut.
+
+    Raises
+    ------
+    OSError : the system refuses.
+    """
+    _flush_to_disk(temporary)
+    temporary.replace(path)
+    _flush_to_disk(path.parent)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

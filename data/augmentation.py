@@ -70,6 +70,6 @@ def _at_level(spectra: list[Spectrum], level: float, noise: NoiseSettings, rng: 
     tokens = np.where(held.tokens > STOP, held.tokens, PAD)
     noisy = add_noise(held.peaks, tokens, noise, np.full(len(held), level), rng)
     return [
-        replace(spectrum, mz=mz, intensity=intensity, source=source_name(level))
-        for spectrum, (mz, intensity) in zip(spectra, noisy.to_lists(), strict=True)
+        replace(spectrum, mz=mz, intensity=intensity, precursor_mz=float(precursor_mz), source=source_name(level))
+        for spectrum, (mz, intensity), precursor_mz in zip(spectra, noisy.to_lists(), noisy.precursor_mz, strict=True)
     ]

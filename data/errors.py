@@ -60,3 +60,7 @@ class OutputError(PepTRMError):
 
 class CorruptedDataError(PepTRMError):
     """A file of ours does not match its checksum or manifest and must be rebuilt."""
+
+
+class DownloadError(PepTRMError):
+    """A file could not be fetched; nothing is under its final name, and what has arrived is continued next time."""

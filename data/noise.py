@@ -50,7 +50,9 @@ def add_noise(
     mz[:, : peaks.mz.shape[1]], intensity[:, : peaks.mz.shape[1]] = peaks.mz, peaks.intensity
     mz[noisy], intensity[noisy] = np.inf, 0
     mz[noisy, : made.mz.shape[1]], intensity[noisy, : made.mz.shape[1]] = made.mz, made.intensity
-    return replace(peaks, mz=mz, intensity=intensity)
+    precursor_mz = peaks.precursor_mz.copy()
+    precursor_mz[noisy] = made.precursor_mz
+    return replace(peaks, mz=mz, intensity=intensity, precursor_mz=precursor_mz)
 
 
 def _noisy_rows(
@@ -80,7 +82,9 @@ def _noisy_rows(
     mz = _misread(mz, settings, level, rng)
     keep = (intensity > 0) & np.isfinite(mz) & (mz > 0)
     base = np.where(keep, intensity, 0).max(1, initial=0, keepdims=True)
-    return pack(mz, intensity / np.maximum(base, np.finfo(np.float32).tiny), keep, peaks)
+    error_ppm = settings.precursor_error_ppm * level * rng.standard_normal(len(level))
+    read = replace(peaks, precursor_mz=peaks.precursor_mz * (1 + 1e-6 * error_ppm))
+    return pack(mz, intensity / np.maximum(base, np.finfo(np.float32).tiny), keep, read)
 
 
 def _varied(

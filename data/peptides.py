@@ -3,7 +3,7 @@
 Two peptides are the same sequence when they agree after I is read as L: no spectrum tells these apart. A sequence is on
 one side of a split only.
 
-- Pre-training rows (species ``general``) share no sequence with the digest of any of the nine species.
+- Pre-training rows (species ``general``) share no sequence with the digest of any of the species.
 - A fold's test rows are all rows of its species. Its training rows are the other rows without every sequence that
   occurs in the held-out species' digest, whether drawn for its rows or not.
 - Validation rows are chosen by a hash of the sequence, so that the choice does not depend on which rows there are.
@@ -25,7 +25,7 @@ from data.atomic import make_folder, write_atomically
 from data.chemistry import RESIDUE_MASSES
 from data.errors import InputError
 from data.modification_sampling import ModificationSampler
-from data.proteomes import GENERAL, SPECIES, Protein, read_fasta
+from data.proteomes import GENERAL, SPECIES, Protein, Species, read_fasta
 from data.settings import PeptideSettings
 from data.splits import is_validation, merged_sequence, sequence_hashes, texts_of
 
@@ -40,7 +40,7 @@ _COLUMNS: dict[str, pa.DataType] = {
 PEPTIDES = pa.schema(_COLUMNS)
 """Columns of the peptide table.
 
-``fold``: the fold whose test rows these are, null for pre-training rows. ``split``: ``test`` for the rows of the nine
+``fold``: the fold whose test rows these are, null for pre-training rows. ``split``: ``test`` for the rows of a
 species, ``train`` or ``validation`` for pre-training rows. ``occurs_in``: the species whose digest holds the sequence.
 """
 
@@ -109,7 +109,9 @@ def digest(proteins: Iterable[Protein], settings: PeptideSettings) -> Iterator[s
         yield peptides if RESIDUE_MASSES.keys() >= set(sequence) else {p for p in peptides if _is_plain(p)}
 
 
-def build_peptides(settings: PeptideSettings, seed: int, proteome_folder: Path, path: Path) -> pa.Table:
+def build_peptides(
+    settings: PeptideSettings, seed: int, proteome_folder: Path, path: Path, species: Sequence[Species] = SPECIES
+) -> pa.Table:
     """Digest the proteomes, sample peptidoforms and charges, and write the peptide table.
 
     Parameters
@@ -120,7 +122,7 @@ def build_peptides(settings: PeptideSettings, seed: int, proteome_folder: Path, 
 
     Returns
     -------
-    The table: the species in the order of `data.proteomes.SPECIES`, the pre-training rows last.
+    The table: the species in their order, the pre-training rows last.
 
     Raises
     ------
@@ -131,20 +133,20 @@ def build_peptides(settings: PeptideSettings, seed: int, proteome_folder: Path, 
     sampler = ModificationSampler(settings.fixed_modifications, settings.modification_rates)
     chosen: dict[str, list[str]] = {}
     hashes: dict[str, NDArray[np.int64]] = {}
-    for species in SPECIES:
-        proteins = read_fasta(proteome_folder / f"{species.slug}.fasta")
+    for each in species:
+        proteins = read_fasta(proteome_folder / f"{each.slug}.fasta")
         distinct = _distinct(set().union(*digest(proteins, settings)))
         if not distinct:
-            raise InputError("gives no peptide", path=proteome_folder / f"{species.slug}.fasta", remedy=_WIDEN)
-        hashes[species.slug] = np.unique(sequence_hashes(distinct))
-        rng = np.random.default_rng([seed, species.taxon])
+            raise InputError("gives no peptide", path=proteome_folder / f"{each.slug}.fasta", remedy=_WIDEN)
+        hashes[each.slug] = np.unique(sequence_hashes(distinct))
+        rng = np.random.default_rng([seed, each.taxon])
         peptides = list(distinct.values())
-        chosen[species.slug] = [peptides[i] for i in rng.permutation(len(peptides))[: settings.per_species]]
+        chosen[each.slug] = [peptides[i] for i in rng.permutation(len(peptides))[: settings.per_species]]
     chosen[GENERAL.slug] = _pretraining_peptides(settings, seed, proteome_folder, hashes)
     tables = []
-    for species in (*SPECIES, GENERAL):
-        rng = np.random.default_rng([seed, species.taxon, 1])
-        tables.append(_sample(chosen[species.slug], species.slug, settings, sampler, hashes, rng))
+    for each in (*species, GENERAL):
+        rng = np.random.default_rng([seed, each.taxon, 1])
+        tables.append(_sample(chosen[each.slug], each.slug, settings, sampler, hashes, rng))
     table = pa.concat_tables(tables)
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
@@ -159,7 +161,7 @@ _WIDEN = "Give more proteins, allow missed cleavages, or widen the length range"
 def _pretraining_peptides(
     settings: PeptideSettings, seed: int, proteome_folder: Path, hashes: dict[str, NDArray[np.int64]]
 ) -> list[str]:
-    """Peptides of the general proteome that occur in none of the nine species."""
+    """Peptides of the general proteome that occur in none of the species."""
     proteins = read_fasta(proteome_folder / f"{GENERAL.slug}.fasta")
     rng = np.random.default_rng([seed, GENERAL.taxon])
     shuffled = [proteins[i] for i in rng.permutation(len(proteins))]

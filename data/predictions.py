@@ -21,13 +21,30 @@ class ProteinMatch:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A peptide that was compared with others.
+
+    Attributes
+    ----------
+    peptidoform : ProForma.
+    score : 0…1, what the peptide score would be if this were the answer; those of one spectrum do not add up to 1.
+    """
+
+    peptidoform: str
+    score: float
+
+
 @dataclass(slots=True)
 class Prediction:
     """A predicted peptide and how far to trust it.
 
     Attributes
     ----------
-    precursor_mz, calculated_mz : Th, observed, and of the predicted peptide; None where nothing was predicted.
+    spectrum_id : ``<file>:<index or scan>``.
+    precursor_charge : as the file states it.
+    precursor_mz : Th, as the file states it.
+    calculated_mz : Th, of the predicted peptide; None where nothing was predicted.
     retention_time : s.
     peptidoform : ProForma; empty where nothing was predicted.
     residue_scores : 0…1, one a token; an N-terminal modification is a token of its own and comes first.
@@ -37,11 +54,13 @@ class Prediction:
     is_proven : whether no other peptide of the precursor's mass is more probable than those that were compared; None
         where none were searched.
     ambiguity : what the spectrum cannot tell apart, ``3-4:AG=GA=K=Q``; several are separated by ``;``.
-    gap : what each residue or stretch of unknown mass may be, ``5:+243.0297=Y[UNIMOD:21](0.3ppm)``.
+    gap : what each residue or stretch of unknown mass may be, ``5:+114.0429=GG(0.1ppm)``.
     ppm_error : of the precursor against the predicted peptide.
     proteins : where a database holds the peptide.
     reference : the annotation, where the spectrum had one.
+    missing_fragments : 0…1, the annotation's cleavages without an ion in the spectrum; None where not asked for.
     peptidoform_by_step : the answer after every refinement step, where asked for.
+    candidates : the peptides that were compared, the answer first, where asked for.
     """
 
     spectrum_id: str
@@ -60,4 +79,6 @@ class Prediction:
     gap: str = ""
     proteins: tuple[ProteinMatch, ...] = ()
     reference: str | None = None
+    missing_fragments: float | None = None
     peptidoform_by_step: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()

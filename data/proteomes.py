@@ -1,4 +1,4 @@
-"""Proteomes: the one table of the nine species, FASTA files, and the seeded generator of pseudo-proteins.
+"""Proteomes: the table of the nine species, FASTA files, and the seeded generator of pseudo-proteins.
 
 A pseudo-protein is a methionine followed by residues drawn independently with the amino-acid composition of a species.
 It has a proteome's letters, but neither its motifs nor its homologies.
@@ -14,15 +14,17 @@ species' UniProt proteome::
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from data.atomic import make_folder, write_atomically
 from data.chemistry import RESIDUE_MASSES
 from data.errors import InputError
+from data.paths import given_path
 from data.settings import ProteomeSettings
 
 AMINO_ACIDS = "".join(sorted(RESIDUE_MASSES))
@@ -58,15 +60,18 @@ class Species:
     name : binomial.
     slug : name of its files and of its cross-validation fold.
     taxon : NCBI Taxonomy identifier.
-    residue_percent : letter and percentage of each amino acid, separated by blanks.
+    residue_percent : letter and percentage of each amino acid, separated by blanks: of generated proteins.
     source : where the percentages come from.
+    labels : further names that files of annotated spectra give it.
     """
 
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
     name: str
     slug: str
     taxon: int
-    residue_percent: str
-    source: str
+    residue_percent: str = _SWISS_PROT
+    source: str = _SWISS_PROT_SOURCE
+    labels: tuple[str, ...] = ()
 
     @property
     def composition(self) -> dict[str, float]:
@@ -139,7 +144,7 @@ SPECIES: tuple[Species, ...] = (
         "computed from 10,865 UniProt proteins (6,658,767 residues), subsets in a dozen public repositories, merged",
     ),
 )
-"""The nine species of the nine-species benchmark (Tran et al. 2017, PNAS 114:8247)."""
+"""The nine species of the nine-species benchmark (Tran et al. 2017, PNAS 114:8247); parameters may name others."""
 
 GENERAL = Species("average protein", "general", 1, _SWISS_PROT, _SWISS_PROT_SOURCE)
 """What the network is pre-trained on: no species at all (taxon 1 is the root)."""
@@ -221,13 +226,16 @@ def composition(proteins: Iterable[Protein]) -> dict[str, float]:
     return {letter: 100 * counts[letter] / total for letter in AMINO_ACIDS}
 
 
-def write_proteomes(settings: ProteomeSettings, seed: int, folder: Path) -> list[Path]:
-    """Write ``<slug>.fasta`` of the nine species and ``general.fasta``, the source of the pre-training peptides.
+def write_proteomes(
+    settings: ProteomeSettings, seed: int, folder: Path, species: Sequence[Species] = SPECIES
+) -> list[Path]:
+    """Write ``<slug>.fasta`` of the species and ``general.fasta``, the source of the pre-training peptides.
 
     Parameters
     ----------
     settings : with a ``folder``, the user's ``<slug>.fasta`` or ``<slug>.fasta.gz`` of each species are taken, and
-        its ``general.fasta`` where there is one; all else is generated.
+        its ``general.fasta`` where there is one; all else is generated. A species may lack its file only with
+        ``generate_missing``.
     seed : of the generator.
 
     Raises
@@ -237,33 +245,34 @@ def write_proteomes(settings: ProteomeSettings, seed: int, folder: Path) -> list
     """
     if min(settings.proteins_per_species, settings.general_proteins) < 1:
         raise InputError("must be 1 or more", record="proteomes.proteins_per_species, proteomes.general_proteins")
-    given = _given_files(Path(settings.folder)) if settings.folder is not None else {}
+    given = _given_files(settings, species) if settings.folder is not None else {}
     make_folder(folder)
     written = []
-    for species in (*SPECIES, GENERAL):
-        count = settings.general_proteins if species is GENERAL else settings.proteins_per_species
-        source = given.get(species.slug)
-        proteins = generate_proteome(species, count, seed) if source is None else read_fasta(source)
-        path = folder / f"{species.slug}.fasta"
+    for each in (*species, GENERAL):
+        count = settings.general_proteins if each is GENERAL else settings.proteins_per_species
+        source = given.get(each.slug)
+        proteins = generate_proteome(each, count, seed) if source is None else read_fasta(source)
+        path = folder / f"{each.slug}.fasta"
         write_atomically(path, "".join(f">{p.name}\n{p.sequence}\n" for p in proteins).encode())
         written.append(path)
     return written
 
 
-def _given_files(folder: Path) -> dict[str, Path]:
+def _given_files(settings: ProteomeSettings, species: Sequence[Species]) -> dict[str, Path]:
     """The user's FASTA file of each slug."""
+    folder = given_path(settings.folder or "", "proteomes.folder")
     if not folder.is_dir():
         raise InputError("is no folder", path=folder, remedy="Set proteomes.folder to one of FASTA files, or to null")
     found = {}
-    for species in (*SPECIES, GENERAL):
+    for each in (*species, GENERAL):
         for ending in (".fasta", ".fasta.gz"):
-            if (path := folder / f"{species.slug}{ending}").is_file():
-                found[species.slug] = path
-    missing = [species.slug for species in SPECIES if species.slug not in found]
-    if missing:
+            if (path := folder / f"{each.slug}{ending}").is_file():
+                found[each.slug] = path
+    missing = [each.slug for each in species if each.slug not in found]
+    if missing and not settings.generate_missing:
         raise InputError(
             f"lacks the proteome of {', '.join(missing)}",
             path=folder,
-            remedy="Name the files <species>.fasta or <species>.fasta.gz, or set proteomes.folder to null",
+            remedy="Name the files <species>.fasta or <species>.fasta.gz, or set proteomes.generate_missing",
         )
     return found

@@ -8,10 +8,17 @@ _STRICT: dict[str, Any] = {"extra": "forbid"}
 
 @dataclass(frozen=True, kw_only=True)
 class ProteomeSettings:
-    """Where proteins come from: FASTA files of the user, or the embedded generator where no folder is given."""
+    """Where proteins come from: FASTA files of the user, or the embedded generator where no folder is given.
+
+    Attributes
+    ----------
+    folder : may name environment variables, ``$HOME/proteomes``.
+    generate_missing : generate the proteome of a species that the folder lacks, in place of an error.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
     folder: str | None = None
+    generate_missing: bool = False
     proteins_per_species: int = 60
     general_proteins: int = 900
 
@@ -31,6 +38,32 @@ class PeptideSettings:
     modification_rates: dict[str, float] = field(default_factory=dict)
     charge_shares: dict[int, float] = field(default_factory=lambda: {2: 0.7, 3: 0.3})
     validation_share: float = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusSettings:
+    """Peptides of real proteomes and lists, for the network that is shipped.
+
+    Attributes
+    ----------
+    sources : enzyme, ``non-specific`` or ``listed`` → share of the peptides.
+    exclude : files whose peptides may not be trained on: annotated spectra, or CSV with a column ``seq``.
+    held_out_share : of all sequences, by hash: the test set of everything synthetic.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    proteomes: tuple[str, ...] = ()
+    peptide_lists: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    sources: dict[str, float] = field(default_factory=lambda: {"trypsin": 1.0})
+    peptides: int = 800_000
+    missed_cleavages: int = 2
+    min_length: int = 6
+    max_length: int = 30
+    fixed_modifications: tuple[str, ...] = ("C[UNIMOD:4]",)
+    modification_rates: dict[str, float] = field(default_factory=dict)
+    charge_shares: dict[int, float] = field(default_factory=lambda: {2: 0.7, 3: 0.3})
+    held_out_share: float = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +90,7 @@ class NoiseSettings:
     noise_peaks: int = 40
     peak_error_ppm: float = 4.0
     spectrum_error_ppm: float = 3.0
+    precursor_error_ppm: float = 2.0
     intensity_sigma: float = 0.5
     isotopes: bool = True
     neutral_loss_probability: float = 0.45
@@ -88,6 +122,7 @@ class UniformNoise:
             intensity_sigma=self.intensity_sigma,
             faint_peak_dropout=0.0,
             spectrum_error_ppm=0.0,
+            precursor_error_ppm=0.0,
             isotopes=False,
             neutral_loss_probability=0.0,
             a_ion_probability=0.0,

@@ -230,7 +230,9 @@ def read_shards(folder: Path, columns: Sequence[str] | None = None) -> Iterator[
             ) from None
         if hashlib.sha256(content).hexdigest() != shard.sha256:
             raise CorruptedDataError("does not fit its SHA-256 in the manifest", path=path, remedy=_REBUILD)
-        yield pq.read_table(pa.BufferReader(content), columns=None if columns is None else list(columns))
+        wanted = None if columns is None else list(columns)
+        # in memory already; a pool of threads that is still starting when a short command ends would abort it
+        yield pq.read_table(pa.BufferReader(content), columns=wanted, use_threads=False, pre_buffer=False)
 
 
 def manifest_hash(folder: Path) -> str:

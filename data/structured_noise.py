@@ -111,14 +111,18 @@ def neutral_losses(
 ) -> Peaks:
     """Water from b and y fragments with S, T, E or D, ammonia from those with R, K, N or Q."""
     mz, intensity = [], []
-    for loss, loses in ((WATER, _LOSES_WATER), (AMMONIA, _LOSES_AMMONIA)):
-        count = loses[ions.tokens].cumsum(1)
-        possible = np.stack([count > 0, count[:, -1:] - count > 0], 1)
+    for loss, possible in zip((WATER, AMMONIA), losing_residues(ions.tokens), strict=True):
         happens = rng.random(possible.shape) < settings.neutral_loss_probability * level[:, None, None]
         height = rng.uniform(0.02, 0.5, possible.shape)
         mz.append(ions.mz[:, :2] - loss)
         intensity.append(ions.intensity[:, :2] * height * (possible & happens))
     return _flat(*mz), _flat(*intensity).astype(np.float32)
+
+
+def losing_residues(tokens: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+    """Which b and y ions hold a residue that loses water, and which one that loses ammonia: (batch, 2, slots) each."""
+    counts = [loses[tokens].cumsum(1) for loses in (_LOSES_WATER, _LOSES_AMMONIA)]
+    return [np.stack([count > 0, count[:, -1:] - count > 0], 1) for count in counts]
 
 
 def a_ions(ions: Annotation, settings: NoiseSettings, level: NDArray[np.float64], rng: np.random.Generator) -> Peaks:

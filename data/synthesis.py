@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -98,6 +98,17 @@ def synthesize(
         if on_progress is not None:
             on_progress(finished, len(peptides))
     return writer.finish(len(shards))
+
+
+def predict_spectra(peptidoforms: Sequence[str], charges: Sequence[int], settings: SynthesisSettings) -> pa.Table:
+    """The predicted spectra of a few peptides, in this process: a table of `data.schema.SPECTRA`.
+
+    Raises
+    ------
+    InputError : a peptide cannot be predicted, or the model cannot be had.
+    """
+    nothing: list[str | None] = [None] * len(peptidoforms)
+    return _predict(_Batch(list(peptidoforms), list(charges), nothing, nothing, 0, settings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,19 @@
 """Stage `augment`: validation and test spectra at each noise level."""
 
+from pathlib import Path
+
 from prefect import flow
 
 from flows.running import run_stage
-from tasks.params import load_params
+from tasks.params import PARAMS_FILE, load_params
 from tasks.synthetic_data import make_noisy_spectra
 from tasks.workspace import Workspace
 
 
 @flow(name="augment")
-def augment() -> None:
+def augment(params_file: Path = PARAMS_FILE, changes: tuple[str, ...] = ()) -> None:
     """Validation and test spectra at each noise level."""
-    make_noisy_spectra(load_params(), Workspace())
+    make_noisy_spectra(load_params(params_file, changes), Workspace())
 
 
 if __name__ == "__main__":

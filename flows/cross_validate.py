@@ -1,37 +1,39 @@
-"""Stage `cross_validate`: nine folds as parallel tasks; finished folds are kept, failed ones reported."""
+"""Stage `cross_validate`: a fold a species as parallel tasks; finished folds are kept, failed ones reported."""
 
+from pathlib import Path
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner
 
-from data.errors import InputError, PepTRMError
-from data.proteomes import SPECIES
+from data.errors import PepTRMError
+from flows.runners import make_runner
 from flows.running import run_stage
-from tasks.cross_validate import cross_validate_fold, is_finished, write_failure
+from tasks.cross_validate import cross_validate_fold, forget_other_folds, is_finished, write_failure
 from tasks.cross_validation_run import open_parent_run
-from tasks.params import CrossValidationSettings, load_params
+from tasks.params import PARAMS_FILE, CrossValidationSettings, load_params
 from tasks.provenance import fold_inputs_hash
 from tasks.tracking import Tracker
 from tasks.workspace import Workspace
 
 
 @flow(name="cross-validate")
-def cross_validate() -> None:
+def cross_validate(params_file: Path = PARAMS_FILE, changes: tuple[str, ...] = ()) -> None:
     """Train and test every fold.
 
     Raises
     ------
     PepTRMError : folds failed; all others have finished and are kept.
     """
-    params, workspace = load_params(), Workspace()
+    params, workspace = load_params(params_file, changes), Workspace()
     folds = params.cross_validation
     tracker = Tracker(workspace)
-    inputs = {species.slug: fold_inputs_hash(params, workspace, species.slug) for species in SPECIES}
+    inputs = {species.slug: fold_inputs_hash(params, workspace, species.slug) for species in params.species}
     parent = open_parent_run(tracker, params, workspace, inputs)
+    forget_other_folds(workspace, set(inputs))
     values = params.model_dump(mode="json")
     futures = {}
     for species, inputs_hash in inputs.items():
@@ -72,9 +74,10 @@ def _collect(futures: dict[str, PrefectFuture[dict[str, float]]], workspace: Wor
     return failed
 
 
-def run() -> None:
+def run(params_file: Path = PARAMS_FILE, changes: tuple[str, ...] = ()) -> None:
     """Run the flow on the task runner that the parameters choose."""
-    cross_validate.with_options(task_runner=task_runner(load_params().cross_validation))()
+    runner = task_runner(load_params(params_file, changes).cross_validation)
+    cross_validate.with_options(task_runner=runner)(params_file, changes)
 
 
 def task_runner(settings: CrossValidationSettings) -> TaskRunner[Any]:
@@ -85,28 +88,7 @@ def task_runner(settings: CrossValidationSettings) -> TaskRunner[Any]:
     InputError : its package is not installed.
     """
     workers, address = settings.parallel_folds, settings.runner_address
-    runner: TaskRunner[Any]
-    try:
-        if settings.runner == "dask":
-            from prefect_dask.task_runners import DaskTaskRunner
-
-            local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-            runner = DaskTaskRunner(address=address) if address else DaskTaskRunner(cluster_kwargs=local)
-        elif settings.runner == "ray":
-            from prefect_ray.task_runners import RayTaskRunner
-
-            runner = RayTaskRunner(address=address) if address else RayTaskRunner(init_kwargs={"num_cpus": workers})
-        elif settings.runner == "processes":
-            runner = ProcessPoolTaskRunner(max_workers=workers)
-        else:
-            runner = ThreadPoolTaskRunner(max_workers=workers)
-    except ImportError as error:
-        raise InputError(
-            f"the package of the task runner {settings.runner} is not installed",
-            record="cross_validation.runner",
-            remedy=f"pip install 'peptrm[{settings.runner}]'",
-        ) from error
-    return runner
+    return make_runner(settings.runner, workers, address, "cross_validation.runner")
 
 
 if __name__ == "__main__":

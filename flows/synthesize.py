@@ -1,17 +1,19 @@
 """Stage `synthesize`: peptides into predicted spectra."""
 
+from pathlib import Path
+
 from prefect import flow
 
 from flows.running import run_stage
-from tasks.params import load_params
+from tasks.params import PARAMS_FILE, load_params
 from tasks.synthetic_data import make_spectra
 from tasks.workspace import Workspace
 
 
 @flow(name="synthesize")
-def synthesize() -> None:
+def synthesize(params_file: Path = PARAMS_FILE, changes: tuple[str, ...] = ()) -> None:
     """Peptides into predicted spectra."""
-    make_spectra(load_params(), Workspace())
+    make_spectra(load_params(params_file, changes), Workspace())
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def ambiguities(
     """
     evidence = network.mass_evidence
     prefix = mass.cumsum(1)
-    seen = (evidence.ions(index, prefix)[0] > 0).any(-1).cpu().numpy()
+    seen = (evidence.ions(index, prefix).intensity > 0).any(-1).cpu().numpy()
     slack = torch.minimum(
         evidence.tolerance_da_at(prefix.float()).double(), index.peptide_mass[:, None] * tolerance_ppm * 1e-6
     )

@@ -9,11 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from data.chemistry import WATER
 from data.vocabulary import GAP, PAD
 from model.ambiguity import ambiguities
 from model.calibration import Calibration, sigmoid
 from model.decoding import Decoded, DecodingSettings, ExactDecoder
-from model.hypothesis import Hypothesis
+from model.evidence import SpectrumIndex
+from model.hypothesis import Hypothesis, with_stop
 from model.recursion import EncodedBatch, Network, State
 from model.review import FEATURES, ResidueConfidence, Review, ensemble_probability, log_probability, review
 from model.spectra import Spectra
@@ -66,7 +68,8 @@ class Answers:
     candidates : (batch, candidates, slots) int64.
     chosen : (batch,) int64, which candidate is the answer.
     exists : (batch, candidates) bool: not a place left empty.
-    rank : (batch,) of the answers, by which they were chosen.
+    candidate_score : (batch, candidates), 0…1, what ``peptide`` would be if that one were chosen.
+    rank : (batch,) of the answers, the logit that they are right.
     raw : confidence source → (batch, slots), before calibration.
     number : (batch,) int64, of the answers in a searched database, -1 where it holds none; None without one.
     """
@@ -82,6 +85,7 @@ class Answers:
     candidates: Tensor
     chosen: NDArray[np.int64]
     exists: NDArray[np.bool_]
+    candidate_score: NDArray[np.float64]
     raw: dict[ResidueConfidence, NDArray[np.float64]]
     rank: NDArray[np.float64]
     number: NDArray[np.int64] | None = None
@@ -120,6 +124,7 @@ class Answerer:
         state: State,
         hypothesis: Hypothesis,
         found: Decoded | None = None,
+        graph: Tensor | None = None,
     ) -> Answers:
         """Choose the answer of each spectrum.
 
@@ -127,16 +132,19 @@ class Answerer:
         ----------
         state, hypothesis : the recursion's last.
         found : candidates to choose from; None: those of the exact search.
+        graph : (batch, candidates, slots) int64, the spectrum graph's best peptides, which come to those of the search.
         """
         if found is None:
-            found = self._candidates(encoded, state, hypothesis)
+            found = self._candidates(encoded, state, hypothesis, graph)
         seen = review(
             self.network, encoded, state, found.tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm
         )
         feature = _features(seen, found, hypothesis, spectra).double().cpu().numpy()
         exists = found.score.isfinite().cpu().numpy()
-        rank = self.calibration.rank(feature) if self.calibration else found.score.double().cpu().numpy()
-        best = np.where(exists, rank, -np.inf).argmax(1)
+        rank = choice = found.score.double().cpu().numpy()
+        if self.calibration:
+            rank, choice = self.calibration.rank(feature), self.calibration.choice(feature)
+        best = np.where(exists, choice, -np.inf).argmax(1)
         rows, chosen = np.arange(len(best)), torch.from_numpy(best).to(found.tokens.device)
         tokens = found.tokens[torch.arange(len(best), device=found.tokens.device), chosen]
         raw: dict[ResidueConfidence, NDArray[np.float64]]
@@ -160,11 +168,12 @@ class Answerer:
             candidates=found.tokens,
             chosen=best,
             exists=exists,
+            candidate_score=self._candidate_scores(rank, seen, found, feature),
             raw=raw,
             rank=rank[rows, best],
         )
 
-    def _candidates(self, encoded: EncodedBatch, state: State, hypothesis: Hypothesis) -> Decoded:
+    def _candidates(self, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, graph: Tensor | None) -> Decoded:
         """The best peptides of the right mass; the recursion's own answer where none is found or it has a gap."""
         own = hypothesis.tokens[:, None]
         probability = log_probability(self.network, state)
@@ -176,7 +185,24 @@ class Answerer:
         found.tokens[kept, 1:] = PAD
         found.score[kept, 1:] = -torch.inf
         found.tokens[kept, 0], found.score[kept, 0] = own[kept, 0], score[kept, 0]
-        return found
+        return found if graph is None else self._with_graph_answers(found, probability, encoded.index, graph)
+
+    def _with_graph_answers(self, found: Decoded, probability: Tensor, index: SpectrumIndex, more: Tensor) -> Decoded:
+        """The candidates, and behind them those of the best peptides of the spectrum graph that are not among them."""
+        masses = self.network.mass_evidence.masses
+        closed = with_stop(more.flatten(0, 1)).view(more.shape)
+        score = probability.gather(2, closed.mT).mT.masked_fill(closed == PAD, 0.0).sum(2)
+        off = (masses[more].sum(2) + WATER - index.peptide_mass[:, None]).abs()
+        usable = (more != PAD).any(2) & (off <= index.peptide_mass[:, None] * self.decoding.tolerance_ppm * 1e-6)
+        usable &= ~(more[:, :, None] == found.tokens[:, None]).all(3).any(2)
+        usable &= ~(found.tokens[:, :1] == GAP).any(2)
+        if self.decoding.max_modifications is not None:
+            usable &= self.decoder.modifications(more) <= self.decoding.max_modifications
+        return Decoded(
+            torch.cat([found.tokens, more.masked_fill(~usable[..., None], PAD)], 1),
+            torch.cat([found.score, score.masked_fill(~usable, -torch.inf)], 1),
+            found.proven,
+        )
 
     def _look_often(
         self, raw: dict[ResidueConfidence, NDArray[np.float64]], spectra: Spectra, encoded: EncodedBatch, tokens: Tensor
@@ -192,6 +218,17 @@ class Answerer:
         else:
             return
         raw[self.source] = looks.double().cpu().numpy()
+
+    def _candidate_scores(
+        self, rank: NDArray[np.float64], seen: Review, found: Decoded, feature: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        residue = seen.residue[self.single].double().cpu().numpy()
+        tokens = found.tokens.unbind(1)
+        each = [
+            self._peptide_score(rank[:, place], residue[:, place], tokens[place], feature[:, place])
+            for place in range(len(tokens))
+        ]
+        return np.stack(each, 1)
 
     def _peptide_score(
         self, rank: NDArray[np.float64], residue: NDArray[np.float64], tokens: Tensor, feature: NDArray[np.float64]

@@ -1,7 +1,7 @@
 """Fitting the calibration of a model on annotated spectra that it was not trained on.
 
-One half of the peptides teaches how to rank candidates, with the same spectra under shifted precursors as examples of
-what is certainly wrong; the other half, read with that ranking, turns ranks and
+One half of the peptides teaches which candidate to choose, and how to rank the chosen, with the same spectra under
+shifted precursors as examples of what is certainly wrong; the other half, read that way, turns ranks and
 residue confidences into probabilities, and with spurious spectra made from it teaches what an outlier looks like.
 """
 
@@ -100,7 +100,7 @@ def fit_calibration(sequencer: Sequencer, spectra: Sequence[Spectrum], seed: int
             np.concatenate([each.feature[each.exists] for each in (ranking, decoys)]),
             np.concatenate([each.right[each.exists] for each in (ranking, decoys)]),
         )
-        provisional = _provisional(rank)
+        provisional = _provisional(_choice(ranking, rank), rank)
         answerer.calibration = provisional
         judged = examples(sequencer, halves[1])
         spurious = [make(halves[1][:_OUTLIERS], rng) for make in KINDS.values()]
@@ -126,10 +126,18 @@ def _sources(judged: Examples) -> dict[str, tuple[str, ...]]:
     return {name: (name,) for name in names} | {"combined": names}
 
 
-def _provisional(rank: Logistic) -> Calibration:
-    """A calibration that ranks, and no more."""
+def _choice(ranking: Examples, otherwise: Logistic) -> Logistic:
+    """How to choose, if any of the spectra leaves a choice."""
+    try:
+        return Logistic.fit_choice(ranking.feature, ranking.exists, ranking.right)
+    except InputError:
+        return otherwise
+
+
+def _provisional(choice: Logistic, rank: Logistic) -> Calibration:
+    """A calibration that chooses and ranks, and no more."""
     level = Isotonic((0.0, 1.0), (0.0, 1.0))
-    return Calibration(residue={}, rank=rank, peptide=level, outlier=rank, fitted_on={})
+    return Calibration(residue={}, choice=choice, rank=rank, peptide=level, outlier=rank, fitted_on={})
 
 
 def examples(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Examples:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.atomic import write_atomically
-from data.errors import CorruptedDataError
+from data.errors import CorruptedDataError, InputError
 from model.review import FEATURES
 
 CALIBRATION_FILE = "calibration.json"
@@ -27,7 +27,10 @@ _PENALTY = 1e-3
 """Of the squared weights: keeps them finite where the classes are separable."""
 
 _NEWTON_STEPS = 50
-_FORMAT_VERSION = 2
+_FARTHEST = 10.0
+"""Standard deviations from the mean; what lies farther says no more."""
+
+_FORMAT_VERSION = 4
 
 Floats = NDArray[np.float64]
 
@@ -125,10 +128,44 @@ class Logistic:
             weight -= step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
         return cls(tuple(mean), tuple(scale), tuple(weight[:-1]), float(weight[-1]))
 
+    @classmethod
+    def fit_choice(cls, feature: Floats, exists: NDArray[np.bool_], right: NDArray[np.bool_]) -> "Logistic":
+        """The weights that put right candidates above wrong ones of the same spectrum: the conditional logit
+        (McFadden 1974), by Newton's method. A spectrum whose candidates are all right, or all wrong, says nothing.
+
+        Parameters
+        ----------
+        feature : (spectra, candidates, features).
+        exists, right : (spectra, candidates).
+
+        Raises
+        ------
+        InputError : no spectrum has both.
+        """
+        right = right & exists
+        telling = right.any(1) & (exists & ~right).any(1)
+        if not telling.any():
+            raise InputError("no spectrum has both right and wrong candidates, which teaches nothing about choosing")
+        mean, scale = feature[exists].mean(0), feature[exists].std(0) + 1e-6
+        exists, right = exists[telling], right[telling]
+        x = np.clip((feature[telling] - mean) / scale, -_FARTHEST, _FARTHEST) * exists[..., None]
+        penalty, weight = _PENALTY * np.eye(x.shape[2]), np.zeros(x.shape[2])
+        for _ in range(_NEWTON_STEPS):
+            score = np.where(exists, x @ weight, -np.inf)
+            p = np.exp(score - score.max(1, keepdims=True))
+            wanted = p * right + 1e-300 * right
+            p, wanted = (part / part.sum(1, keepdims=True) for part in (p, wanted))
+            middle = (p[..., None] * x).sum(1)
+            curvature = np.einsum("sc,scf,scg->fg", p, x, x) - middle.T @ middle
+            gradient = np.einsum("sc,scf->f", p - wanted, x) / len(x) + penalty @ weight
+            step = np.linalg.solve(curvature / len(x) + penalty, gradient)
+            weight -= step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
+        return cls(tuple(mean), tuple(scale), tuple(weight), 0.0)
+
     def __call__(self, feature: Floats) -> Floats:
         """Logits, (..., features) to (...)."""
         standard = (feature - np.array(self.mean)) / np.array(self.scale)
-        logits: Floats = np.clip(standard, -10, 10) @ np.array(self.weight) + self.bias
+        logits: Floats = np.clip(standard, -_FARTHEST, _FARTHEST) @ np.array(self.weight) + self.bias
         return logits
 
 
@@ -190,13 +227,15 @@ class Calibration:
     Attributes
     ----------
     residue : confidence source → probability of a residue to be right.
-    rank : the features of a candidate as the logit that it is right; the best candidate is the answer.
+    choice : the features of a candidate as a number; the candidate with the highest is the answer.
+    rank : the features of a candidate as the logit that it is right.
     peptide : that logit of the answer as the probability that it is right.
     outlier : the features of the answer as the logit that the spectrum is none to read a peptide from.
     fitted_on : how many spectra of what, for people.
     """
 
     residue: dict[str, ResidueCalibration]
+    choice: Logistic
     rank: Logistic
     peptide: Isotonic
     outlier: Logistic
@@ -224,6 +263,7 @@ class Calibration:
                 raise ValueError("it is of another version")
             return cls(
                 residue={name: _residue(values) for name, values in content["residue"].items()},
+                choice=_logistic(content["choice"]),
                 rank=_logistic(content["rank"]),
                 peptide=_isotonic(content["peptide"]),
                 outlier=_logistic(content["outlier"]),

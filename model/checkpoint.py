@@ -85,6 +85,10 @@ def autocast(device: str, precision: str) -> torch.autocast:
     ----------
     precision : ``bf16``, ``fp32``, or ``auto``: bf16 where the processor multiplies it natively.
     """
-    native = torch.cpu._is_avx512_bf16_supported() if device == "cpu" else True
-    enabled = precision == "bf16" or (precision == "auto" and native)
+    enabled = precision == "bf16" or (precision == "auto" and multiplies_bf16(device))
     return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=enabled)
+
+
+def multiplies_bf16(device: str) -> bool:
+    """Whether the device multiplies matrices in bf16 natively."""
+    return bool(torch.cpu._is_avx512_bf16_supported()) if device == "cpu" else True

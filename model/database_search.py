@@ -10,8 +10,9 @@ from torch import Tensor
 from data.predictions import ProteinMatch
 from data.vocabulary import PAD
 from model.decoding import Decoded, DecodingSettings
+from model.hypothesis import with_stop
 from model.recursion import EncodedBatch, Network, State
-from model.review import log_probability, with_stop
+from model.review import log_probability
 
 _LEAST_LOG_PROBABILITY = -20.0
 

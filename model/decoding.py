@@ -90,8 +90,14 @@ class ExactDecoder:
         plain = {vocabulary.tokens[n].residue for n in numbers if not vocabulary.tokens[n].is_modified}
         # a residue that is never met without its modification has a fixed one
         variable = [t.is_modified and (t.is_terminal or t.residue in plain) for t in vocabulary.tokens]
-        self._modified = torch.tensor(variable, device=device)[self._tokens]
+        self._is_variable = torch.tensor(variable, device=device)
+        self._modified = self._is_variable[self._tokens]
         self._terminal = torch.as_tensor(vocabulary.is_terminal, device=device)[self._tokens]
+
+    def modifications(self, tokens: Tensor) -> Tensor:
+        """How many variable modifications peptides have; (..., slots) int64 to (...)."""
+        count: Tensor = self._is_variable[tokens].sum(-1)
+        return count
 
     @torch.no_grad()
     def decode(self, log_probability: Tensor, peptide_mass: Tensor) -> Decoded:

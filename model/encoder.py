@@ -25,6 +25,12 @@ class EncodedSpectra:
     tokens: Tensor
     mask: Tensor
 
+    def pooled(self) -> Tensor:
+        """(batch, width), mean of the peaks' tokens, the precursor's left out."""
+        peaks = self.mask[:, 1:, None]
+        mean: Tensor = (self.tokens[:, 1:] * peaks).sum(1) / peaks.sum(1).clamp(min=1)
+        return mean
+
 
 class SpectrumEncoder(nn.Module):
     """m/z sinusoids and intensity of each peak, mass and conditions of the precursor, mixed by self-attention."""

@@ -1,6 +1,8 @@
 """Mass evidence: what the observed peaks say about every residue in every slot of a hypothesis. Physics, no weights."""
 
+import math
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,7 +10,9 @@ from torch import Tensor
 from data.chemistry import ION_SERIES, WATER, fragment_mz, neutral_mass
 from data.vocabulary import GAP, STOP, Vocabulary
 from model.hypothesis import Hypothesis
+from model.peak_lookup import isotope_marks, strongest_within
 from model.settings import NetworkSettings
+from model.spectrum_graph import SpectrumGraph
 
 SERIES_FEATURES = len(ION_SERIES)
 """The first features of a candidate: intensity per ion series."""
@@ -27,12 +31,38 @@ RIGHT_FEATURES = 2 * SERIES_FEATURES + 1
 SLOT_FEATURES = 6
 """Per slot: support of the prefix (3), closure, little mass left, too much mass used."""
 
+ISOTOPE_FEATURES = SERIES_FEATURES
+"""Per anchor, behind all others: whether each ion's peak looks like the first or a later one of its isotopes."""
+
+GRAPH_FEATURES = 2
+"""Per anchor, behind all others: a cleavage's probability in the spectrum graph, as it is and as logarithm."""
+
+_LEAST_POSTERIOR = 1e-4
+"""Below it all probabilities count as none."""
+
+_FRAGMENT_CHARGES = tuple(sorted({series.charge for series in ION_SERIES}))
 _SINGLY_CHARGED = tuple(series for series in ION_SERIES if series.charge == 1)
 
 
 def candidate_features(settings: NetworkSettings) -> int:
     """How many features a candidate has."""
-    return LEFT_FEATURES + (RIGHT_FEATURES if settings.right_anchor else 0)
+    more = ISOTOPE_FEATURES * settings.isotope_evidence + GRAPH_FEATURES * settings.spectrum_graph
+    return LEFT_FEATURES + more + (RIGHT_FEATURES + more) * settings.right_anchor
+
+
+def posterior_feature(settings: NetworkSettings) -> int:
+    """Position of the graph's probability, anchored from the left, among a candidate's features."""
+    return LEFT_FEATURES + RIGHT_FEATURES * settings.right_anchor + ISOTOPE_FEATURES * settings.isotope_evidence
+
+
+def slot_features(settings: NetworkSettings) -> int:
+    """How many features a slot has."""
+    return SLOT_FEATURES + GRAPH_FEATURES * settings.spectrum_graph
+
+
+def candidate_channels(settings: NetworkSettings) -> int:
+    """How many figures of each candidate the slot's input holds."""
+    return 2 + settings.spectrum_graph
 
 
 @dataclass
@@ -48,6 +78,9 @@ class SpectrumIndex:
     ahead_mass : (batch, nodes) float32, Da, ascending: prefix masses that lie one residue before an observed cleavage;
         no nodes for a network without evidence.
     ahead_intensity : (batch, nodes) float32: intensity of the peak that shows that cleavage.
+    isotope : (batch, charges × peaks) float32: for each fragment charge, 1 for a peak that has an isotope behind it,
+        −1 for one that is itself a later isotope, 0 for neither or both; none for a network without isotope evidence.
+    node_mass, node_posterior : (batch, nodes) float32, Da and 0…1, of `model.spectrum_graph`; none where it is off.
     """
 
     mz: Tensor
@@ -56,6 +89,9 @@ class SpectrumIndex:
     fragment_charge: Tensor
     ahead_mass: Tensor
     ahead_intensity: Tensor
+    isotope: Tensor
+    node_mass: Tensor
+    node_posterior: Tensor
 
     def select(self, rows: Tensor) -> "SpectrumIndex":
         """The spectra of these rows."""
@@ -69,13 +105,28 @@ class Evidence:
     Attributes
     ----------
     candidate : (batch, slots, candidates, features) float32; the features are those of ``candidate_features``.
-    slot : (batch, slots, SLOT_FEATURES) float32.
+    slot : (batch, slots, features) float32; the features are those of ``slot_features``.
     remaining_mass : (batch, slots) float64, Da: residue mass of the peptide not yet used before each slot.
     """
 
     candidate: Tensor
     slot: Tensor
     remaining_mass: Tensor
+
+
+class Ions(NamedTuple):
+    """What was observed where the ions of some cleavages would be; each (batch, ..., series).
+
+    Attributes
+    ----------
+    intensity : 0 where there is no peak.
+    closeness : 1 exact, 0 at the tolerance.
+    isotope : as `SpectrumIndex.isotope` for the ion's charge; no series where there is none.
+    """
+
+    intensity: Tensor
+    closeness: Tensor
+    isotope: Tensor
 
 
 class MassEvidence(torch.nn.Module):
@@ -94,6 +145,7 @@ class MassEvidence(torch.nn.Module):
         self.settings = settings
         self.register_buffer("masses", torch.as_tensor(vocabulary.masses, dtype=torch.float64), persistent=False)
         self.register_buffer("is_terminal", torch.as_tensor(vocabulary.is_terminal), persistent=False)
+        self.graph = SpectrumGraph(vocabulary) if settings.spectrum_graph else None
 
     @torch.no_grad()
     def index(
@@ -111,6 +163,10 @@ class MassEvidence(torch.nn.Module):
         """
         peptide_mass = neutral_mass(precursor_mz, charge)
         nodes, heights = self._ahead_nodes(mz, intensity, peptide_mass)
+        node_mass = node_posterior = intensity[:, :0]
+        if self.graph is not None:
+            tolerance_da = self.tolerance_da_at(mz.float().clamp(max=1e5))
+            node_mass, node_posterior = self.graph(mz, intensity, peptide_mass, charge, tolerance_da)
         return SpectrumIndex(
             mz=mz.float().contiguous(),
             intensity=intensity,
@@ -118,7 +174,17 @@ class MassEvidence(torch.nn.Module):
             fragment_charge=charge.clamp(max=2 if doubly_charged else 1),
             ahead_mass=nodes,
             ahead_intensity=heights,
+            isotope=self._isotopes(mz, intensity),
+            node_mass=node_mass,
+            node_posterior=node_posterior,
         )
+
+    def _isotopes(self, mz: Tensor, intensity: Tensor) -> Tensor:
+        """Which peaks have an isotope behind them, and which are one; as `SpectrumIndex.isotope`."""
+        if not self.settings.isotope_evidence:
+            return intensity[:, :0]
+        tolerance_da = self.tolerance_da_at(mz.float().clamp(max=1e5))
+        return torch.cat([isotope_marks(mz, intensity, charge, tolerance_da) for charge in _FRAGMENT_CHARGES], 1)
 
     def _ahead_nodes(self, mz: Tensor, intensity: Tensor, peptide_mass: Tensor) -> tuple[Tensor, Tensor]:
         """Prefix masses one residue before each observed cleavage, ascending, and the intensity that shows it."""
@@ -157,43 +223,83 @@ class MassEvidence(torch.nn.Module):
         closure_da = residue_mass * (self.settings.closure_tolerance_ppm * 1e-6)
         mass = self.masses[candidates] + (candidates == GAP) * hypothesis.gap_mass[..., None]
         support = self._support(index, hypothesis.prefix_mass)
-        parts = [*self._from_left(index, hypothesis.prefix_mass[..., None] + mass, closure_da)]
+        parts, last = self._from_left(index, hypothesis.prefix_mass[..., None] + mass, closure_da)
         parts.append(support[:, :, None, :].expand(-1, -1, len(candidates), -1))
         if self.settings.right_anchor:
-            parts += self._from_right(index, hypothesis, mass, closure_da)
+            from_right, last_from_right = self._from_right(index, hypothesis, mass, closure_da)
+            parts += from_right
+            last += last_from_right
+        parts += last
         slot = torch.stack([remaining.abs() < closure_da, remaining < 50.0, remaining < -closure_da], -1).float()
+        if self.graph is not None:
+            slot = torch.cat([slot, self._path(index, hypothesis.prefix_mass)], -1)
         return Evidence(torch.cat(parts, -1), torch.cat([support, slot], -1), remaining)
 
-    def _from_left(self, index: SpectrumIndex, cleavage: Tensor, closure_da: Tensor) -> list[Tensor]:
-        """Ions of the cleavages behind the candidates, what lies one residue further, and closure on the precursor."""
+    def _path(self, index: SpectrumIndex, prefix: Tensor) -> Tensor:
+        """The graph's probability of the cleavage before each slot, and the mean of those so far; (batch, slots, 2)."""
+        here = self.posterior(index, prefix)[..., 0].masked_fill(prefix == 0, 1.0)
+        count = torch.arange(1, prefix.shape[1] + 1, device=prefix.device)
+        return torch.stack([here, here.cumsum(1) / count], -1)
+
+    def _from_left(
+        self, index: SpectrumIndex, cleavage: Tensor, closure_da: Tensor
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Ions of the cleavages behind the candidates, what lies one residue further, and closure on the precursor.
+
+        Isotopes and posteriors come by themselves, for their features stand last.
+        """
         residue_mass = (index.peptide_mass - WATER)[:, None, None]
-        intensity, error = self.ions(index, cleavage)
+        intensity, error, isotope = self.ions(index, cleavage)
         closes = ((cleavage - residue_mass).abs() < closure_da[..., None]).float()
-        return [intensity, error, self._ahead(index, cleavage)[..., None], closes[..., None]]
+        return [intensity, error, self._ahead(index, cleavage)[..., None], closes[..., None]], [
+            isotope,
+            self.posterior(index, cleavage),
+        ]
 
     def _from_right(
         self, index: SpectrumIndex, hypothesis: Hypothesis, mass: Tensor, closure_da: Tensor
-    ) -> list[Tensor]:
-        """Ions of the cleavages before the candidates, and whether candidate and prefix meet there."""
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Ions of the cleavages before the candidates, whether both meet; the rest as from the left."""
         residue_mass = (index.peptide_mass - WATER)[:, None, None]
         cleavage = residue_mass - hypothesis.suffix_mass[..., None] - mass
         meets = (cleavage - hypothesis.prefix_mass[..., None]).abs() < closure_da[..., None]
-        intensity, error = self.ions(index, cleavage)
+        intensity, error, isotope = self.ions(index, cleavage)
         anchored = hypothesis.has_suffix[..., None, None]
-        return [part * anchored for part in (intensity, error, meets[..., None].float())]
+        more = [isotope, self.posterior(index, cleavage)]
+        parts = [intensity, error, meets[..., None].float()]
+        return [part * anchored for part in parts], [part * anchored for part in more]
 
-    def ions(self, index: SpectrumIndex, cleavage: Tensor) -> tuple[Tensor, Tensor]:
-        """Intensity and closeness (1 exact, 0 at the tolerance) per ion series; both (batch, ..., series)."""
+    def posterior(self, index: SpectrumIndex, cleavage: Tensor) -> Tensor:
+        """The graph's probability of cleavages, Da, (batch, ...), as it is and as logarithm; (..., GRAPH_FEATURES)."""
+        if self.graph is None:
+            return cleavage.new_zeros(*cleavage.shape, 0, dtype=torch.float32)
+        query = cleavage.float().flatten(1)
+        found = strongest_within(index.node_mass, index.node_posterior, query, self.tolerance_da_at(query)).value
+        logarithm = (found + _LEAST_POSTERIOR).log10() / -math.log10(_LEAST_POSTERIOR) + 1
+        return torch.stack([found, logarithm], -1).view(*cleavage.shape, GRAPH_FEATURES)
+
+    def ions(self, index: SpectrumIndex, cleavage: Tensor) -> Ions:
+        """What was observed at each ion series of cleavages, Da, (batch, ...)."""
         peptide_mass = index.peptide_mass.view(-1, *[1] * (cleavage.dim() - 1))
-        found = []
+        found: list[tuple[Tensor, ...]] = []
         for series in ION_SERIES:
             query = fragment_mz(cleavage, peptide_mass, series).float().flatten(1)
             tolerance_da = self.tolerance_da_at(query)
-            intensity, distance = strongest_within(index.mz, index.intensity, query, tolerance_da)
+            intensity, distance, position = strongest_within(index.mz, index.intensity, query, tolerance_da)
             intensity = intensity * (index.fragment_charge >= series.charge)[:, None]
             closeness = (1 - distance / tolerance_da) * (intensity > 0)
-            found.append((intensity.view(cleavage.shape), closeness.view(cleavage.shape)))
-        return torch.stack([i for i, _ in found], -1), torch.stack([c for _, c in found], -1)
+            found.append((intensity, closeness, *self._isotope_at(index, position, series.charge, intensity)))
+        intensity, closeness, *isotope = (
+            torch.stack([part.view(cleavage.shape) for part in parts], -1) for parts in zip(*found, strict=True)
+        )
+        return Ions(intensity, closeness, isotope[0] if isotope else intensity[..., :0])
+
+    def _isotope_at(self, index: SpectrumIndex, position: Tensor, charge: int, intensity: Tensor) -> tuple[Tensor, ...]:
+        """The isotope mark of the peaks found, (batch, queries); nothing without isotope evidence."""
+        if not self.settings.isotope_evidence:
+            return ()
+        first = _FRAGMENT_CHARGES.index(charge) * index.mz.shape[1]
+        return (index.isotope.gather(1, first + position) * (intensity > 0),)
 
     def tolerance_da_at(self, mz: Tensor) -> Tensor:
         """How far from each m/z a peak may lie; never below the least tolerance."""
@@ -206,42 +312,14 @@ class MassEvidence(torch.nn.Module):
         """Strongest peak that one more residue would explain; shape of ``cleavage``."""
         query = cleavage.float().flatten(1)
         tolerance_da = torch.full_like(query, 2 * self.settings.fragment_tolerance_min_da)
-        intensity, _ = strongest_within(index.ahead_mass, index.ahead_intensity, query, tolerance_da)
+        intensity = strongest_within(index.ahead_mass, index.ahead_intensity, query, tolerance_da).value
         return intensity.view(cleavage.shape)
 
     def _support(self, index: SpectrumIndex, prefix: Tensor) -> Tensor:
         """How well the cleavages so far are seen: here, mean intensity, share seen; (batch, slots, 3)."""
-        intensity, _ = self.ions(index, prefix)
-        here = intensity.amax(-1).masked_fill(prefix == 0, 1.0)
+        here = self.ions(index, prefix).intensity.amax(-1).masked_fill(prefix == 0, 1.0)
         count = torch.arange(1, prefix.shape[1] + 1, device=prefix.device)
         return torch.stack([here, here.cumsum(1) / count, (here > 0).float().cumsum(1) / count], -1)
-
-
-def strongest_within(keys: Tensor, values: Tensor, query: Tensor, tolerance: Tensor) -> tuple[Tensor, Tensor]:
-    """Of the two keys next to each query the stronger one that lies within the tolerance.
-
-    Parameters
-    ----------
-    keys : (batch, keys), ascending.
-    values : (batch, keys), not negative.
-    query, tolerance : (batch, queries).
-
-    Returns
-    -------
-    value : (batch, queries), 0 where no key is near.
-    distance : (batch, queries), absolute; the tolerance where no key is near.
-    """
-    right = torch.searchsorted(keys, query)
-    best = torch.zeros_like(query)
-    nearest = tolerance.clone()
-    for position in (right - 1, right):
-        position = position.clamp(0, keys.shape[1] - 1)
-        distance = (keys.gather(1, position) - query).abs()
-        value = values.gather(1, position) * (distance <= tolerance)
-        better = value > best
-        best = torch.where(better, value, best)
-        nearest = torch.where(better, distance, nearest)
-    return best, nearest
 
 
 def _prefix_mass(mz: Tensor, peptide_mass: Tensor, terminus: str) -> Tensor:

@@ -67,3 +67,10 @@ def read_hypothesis(answer: Tensor, gap_mass: Tensor, peptide_mass: Tensor, mass
         suffix_mass=through[:, -1:] - through,
         has_suffix=~ended & ended.any(1, keepdim=True),
     )
+
+
+def with_stop(tokens: Tensor) -> Tensor:
+    """The same answers with a stop behind the last token, where there is a slot for it."""
+    length = (tokens != PAD).sum(-1, keepdim=True)
+    place = torch.arange(tokens.shape[-1], device=tokens.device)
+    return torch.where(place == length, STOP, tokens)

@@ -105,15 +105,31 @@ class EncoderLayer(nn.Module):
         return out
 
 
+class Adapter(nn.Module):
+    """A bottleneck beside a layer (Houlsby et al. 2019); changes nothing until it is trained."""
+
+    def __init__(self, width: int, bottleneck: int) -> None:
+        super().__init__()
+        self.down, self.up = nn.Linear(width, bottleneck), nn.Linear(bottleneck, width)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., width) to (..., width), to be added."""
+        change: Tensor = self.up(functional.gelu(self.down(x)))
+        return change
+
+
 class CoreLayer(nn.Module):
     """Self-attention among slots, attention to the spectrum, feed-forward; the step embedding may enter here."""
 
-    def __init__(self, width: int, heads: int, *, takes_step: bool = True) -> None:
+    def __init__(self, width: int, heads: int, *, takes_step: bool = True, adapter_width: int = 0) -> None:
         super().__init__()
         self.self_attention, self.spectrum_attention = Attention(width, heads), Attention(width, heads)
         self.feed_forward = FeedForward(width)
         self.self_norm, self.spectrum_norm, self.feed_forward_norm = (nn.RMSNorm(width) for _ in range(3))
         self.step = nn.Linear(width, width, bias=False) if takes_step else None
+        self.adapter = Adapter(width, adapter_width) if adapter_width else None
 
     def spectrum_keys_values(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of the encoded spectrum (batch, peaks, width), made once for all steps."""
@@ -126,5 +142,6 @@ class CoreLayer(nn.Module):
         normed = self.self_norm(x)
         x = x + self.self_attention(normed, self.self_attention.keys_values(normed))
         x = x + self.spectrum_attention(self.spectrum_norm(x), spectrum, spectrum_mask)
-        out: Tensor = x + self.feed_forward(self.feed_forward_norm(x))
-        return out
+        normed = self.feed_forward_norm(x)
+        out: Tensor = x + self.feed_forward(normed)
+        return out if self.adapter is None else out + self.adapter(normed)

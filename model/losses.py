@@ -41,6 +41,18 @@ def sigma_by_step(sigmas_da: tuple[float, ...], steps: int) -> list[float]:
     return [sigmas_da[min(step * len(sigmas_da) // steps, len(sigmas_da) - 1)] for step in range(steps)]
 
 
+def teacher_loss(answer: Tensor, teacher: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy with a teacher's probabilities, summed over a row's true tokens and stop, (batch,).
+
+    Parameters
+    ----------
+    answer : (batch, slots, tokens), logits.
+    teacher : (batch, slots, tokens), probabilities.
+    target : (batch, slots) int64; padding does not count.
+    """
+    return (-(teacher * answer.log_softmax(-1)).sum(-1) * (target != PAD)).sum(1)
+
+
 def token_loss(answer: Tensor, target: Tensor, forbidden: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
     """Cross-entropy summed over a row's tokens and stop, (batch,); bounded by 0 from below.
 

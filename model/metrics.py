@@ -2,11 +2,16 @@
 
 A predicted residue is right when its mass lies within 0.1 Da of the true residue's and the mass before it, or the mass
 behind it, within 0.5 Da of the truth (Tran et al. 2017, DeepNovo; as Casanovo's and DeepNovo's evaluations count). A
-peptide is right when both have the same number of residues and all are right. I counts as L.
+peptide is right when both have the same number of residues and all are right. I counts as L. An N-terminal modification
+is a residue of its own, as in Casanovo's vocabulary.
+
+For answers that weigh what the true peptide weighs, this is Casanovo's ``aa_match_batch`` and ``aa_match_metrics``
+residue by residue. For others, Casanovo looks at the suffix only behind the first residue whose prefix is wrong, and
+notes both ways in one row of flags by position; here each predicted residue is right by either way or is not.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +21,8 @@ from data.vocabulary import STOP, VOCABULARY
 
 RESIDUE_TOLERANCE_DA = 0.1
 TERMINUS_TOLERANCE_DA = 0.5
+_DRAWS_AT_ONCE = 100
+"""Bootstrap samples in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -122,16 +129,34 @@ def area_under_roc(low: NDArray[np.float64], high: NDArray[np.float64]) -> float
 def bootstrap_intervals(
     predictions: Sequence[Prediction], samples: int, seed: int, confidence: float = 0.95
 ) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of the precisions and recalls, by resampling spectra (Efron 1979)."""
+    """Percentile intervals of the precisions, the recalls and the AUC, by resampling spectra (Efron 1979)."""
     predictions = annotated(predictions)
     if not predictions:
         return {}
-    draws = np.random.default_rng(seed).integers(len(predictions), size=(samples, len(predictions)))
+    counts, rng = count(predictions), np.random.default_rng(seed)
+    by_score = np.argsort([-prediction.peptide_score for prediction in predictions], kind="stable")
+    counts = Counts(*(getattr(counts, field.name)[by_score] for field in fields(counts)))
+    parts = []
+    for first in range(0, samples, _DRAWS_AT_ONCE):
+        size = (min(_DRAWS_AT_ONCE, samples - first), len(predictions))
+        draws = np.sort(rng.integers(len(predictions), size=size))  # sorted: by falling score
+        parts.append(_figures(counts, draws) | {"auc": np.array([_auc_of_order(counts.peptide[d]) for d in draws])})
     tail = 50 * (1 - confidence)
+    figures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return {
         name: (float(np.percentile(values, tail)), float(np.percentile(values, 100 - tail)))
-        for name, values in _figures(count(predictions), draws).items()
+        for name, values in figures.items()
     }
+
+
+def macro_average(folds: Sequence[Metrics]) -> Metrics:
+    """Mean of each figure over the folds, whatever their size; zeros where there are none.
+
+    The micro average is `evaluate` of all folds' predictions together: there every spectrum weighs the same.
+    """
+    names = [field.name for field in fields(Metrics) if field.name != "n_spectra"]
+    means = {name: float(np.mean([getattr(fold, name) for fold in folds])) if folds else 0.0 for name in names}
+    return Metrics(n_spectra=sum(fold.n_spectra for fold in folds), **means)
 
 
 def token_accuracy_by_step(predictions: Sequence[Prediction]) -> list[float]:
@@ -156,16 +181,6 @@ def token_accuracy_by_step(predictions: Sequence[Prediction]) -> list[float]:
     return [float(value / wanted) for value in right]
 
 
-def by_length(predictions: Sequence[Prediction]) -> dict[int, Metrics]:
-    """Metrics by the number of residues of the true peptide."""
-    return _by(predictions, lambda p: int((~VOCABULARY.is_terminal[VOCABULARY.encode(p.reference or "")]).sum()))
-
-
-def by_charge(predictions: Sequence[Prediction]) -> dict[int, Metrics]:
-    """Metrics by precursor charge."""
-    return _by(predictions, lambda prediction: prediction.precursor_charge)
-
-
 def residue_confusion(predictions: Sequence[Prediction]) -> tuple[list[str], NDArray[np.int64]]:
     """Residues read (columns) where the truth (rows) has another or the same, at equal prefix mass.
 
@@ -186,13 +201,6 @@ def residue_confusion(predictions: Sequence[Prediction]) -> tuple[list[str], NDA
     return labels, counts[STOP + 1 :, STOP + 1 :]
 
 
-def _by(predictions: Sequence[Prediction], group: Callable[[Prediction], int]) -> dict[int, Metrics]:
-    groups: dict[int, list[Prediction]] = {}
-    for prediction in annotated(predictions):
-        groups.setdefault(group(prediction), []).append(prediction)
-    return {key: evaluate(groups[key]) for key in sorted(groups)}
-
-
 def _figures(counts: Counts, draws: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """Precisions and recalls of each draw (samples, spectra) of spectra."""
     right, predicted, true = (values[draws].sum(1) for values in (counts.right, counts.predicted, counts.true))
@@ -210,6 +218,11 @@ def _curve(scores: NDArray[np.float64], right: NDArray[np.int64]) -> tuple[NDArr
     order = np.argsort(-scores, kind="stable")
     taken = np.arange(1, len(scores) + 1)
     return taken / max(len(scores), 1), right[order].cumsum() / taken
+
+
+def _auc_of_order(right: NDArray[np.int64]) -> float:
+    """The area for spectra that come by falling score."""
+    return _auc(*_curve(np.zeros(len(right)), right))
 
 
 def _auc(coverage: NDArray[np.float64], precision: NDArray[np.float64]) -> float:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from data.vocabulary import PAD
 from model.carry import Carry
 from model.checkpoint import autocast
+from model.domain import DomainDiscriminator, domain_loss
 from model.losses import (
     confidence_loss,
     gap_loss,
@@ -20,6 +21,7 @@ from model.losses import (
     soft_masses,
     solved,
     step_weights,
+    teacher_loss,
     token_loss,
 )
 from model.recursion import EncodedBatch, Network, State
@@ -56,20 +58,30 @@ class Objective(nn.Module):
         steps = training.max_age
         self.register_buffer("weights", step_weights(training.loss.step_weights, steps).to(device), persistent=False)
         self.sigmas = sigma_by_step(training.loss.sigmas_da, steps)
+        adversarial = training.loss.domain_weight > 0
+        self.domain = DomainDiscriminator(network.settings.width).to(device) if adversarial else None
 
-    def forward(self, carry: Carry, stage: StageSettings, tokens: Tensor, explore: Tensor) -> Outcome:
+    def forward(
+        self, carry: Carry, stage: StageSettings, tokens: Tensor, explore: Tensor, reversal: float = 0.0
+    ) -> Outcome:
         """Supervise some steps.
 
         Parameters
         ----------
         tokens : () float32: tokens and stops of the whole batch, over all processes, that the loss is averaged over.
         explore : (batch,) bool: rows that may not halt yet, however sure they are.
+        reversal : strength of the domain adversary's reversed gradient, 0…1.
         """
         state, steps = carry.state, self.training_settings.steps_per_update
         loss = torch.zeros((), device=self.device)
         sums: dict[str, Tensor] = {}
         with autocast(self.device, self.training_settings.precision):
             encoded = self.network.encode(carry.spectra, carry.index)
+            if self.domain is not None:
+                rows = domain_loss(self.domain(encoded.pooled, reversal), carry.measured)
+                rows = steps * (carry.target != PAD).sum(1) * rows
+                loss = loss + self.loss_settings.domain_weight * rows.sum()
+                sums["domain"] = rows.detach().sum()
             for _ in range(steps):
                 ages = state.step.clamp(max=len(self.weights) - 1)
                 state = self.network(encoded, state.detach())
@@ -87,6 +99,8 @@ class Objective(nn.Module):
         count = (target != PAD).sum(1)
         forbidden = network.forbidden[: target.shape[1]]
         parts = {"tokens": (1.0, token_loss(state.answer, target, forbidden, settings.label_smoothing))}
+        if carry.teacher.shape[-1]:
+            parts["teacher"] = (settings.teacher_weight, teacher_loss(state.answer, carry.teacher, target))
         if stage.precursor_weight or settings.spectrum != "none":
             expected = soft_masses(state.answer, state.gap_mass, network.mass_evidence.masses)
             mass = encoded.index.peptide_mass

@@ -10,6 +10,7 @@ import torch
 
 from data.errors import InputError
 from data.vocabulary import STOP, VOCABULARY, Vocabulary
+from model.evidence import candidate_channels
 from model.recursion import Network
 
 _BY_TOKEN = ("answer_in.weight", "head.weight", "head.bias", "candidate_score.token.weight", "evidence_in.weight")
@@ -67,9 +68,12 @@ def _widened(network: Network, wider: Network) -> dict[str, torch.Tensor]:
     for name in _BY_TOKEN if more else ():
         old, new = weights[name], torch.zeros_like(wider.state_dict()[name])
         if name == "evidence_in.weight":
-            slots = old.shape[1] - 2 * residues
-            new[:, : slots + residues] = old[:, : slots + residues]
-            new[:, slots + residues + more : slots + 2 * residues + more] = old[:, slots + residues :]
+            channels = candidate_channels(network.settings)
+            slots = old.shape[1] - channels * residues
+            new[:, :slots] = old[:, :slots]
+            for channel in range(channels):
+                first = slots + channel * (residues + more)
+                new[:, first : first + residues] = old[:, slots + channel * residues :][:, :residues]
         elif name == "answer_in.weight":
             new[:, : old.shape[1]] = old
         else:

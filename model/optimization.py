@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from model.muon import Muon
 from model.settings import TrainingSettings
 
 _BETAS = (0.9, 0.98)
@@ -18,7 +19,7 @@ class Optimizer:
 
     def __init__(self, network: nn.Module, training: TrainingSettings) -> None:
         decay = training.weight_decay
-        named = list(network.named_parameters())
+        named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
         matrices = [p for name, p in named if p.dim() == 2 and _is_hidden(name)] if training.optimizer == "muon" else []
         hidden = {id(parameter) for parameter in matrices}
         rest = [parameter for _, parameter in named if id(parameter) not in hidden]
@@ -26,7 +27,7 @@ class Optimizer:
             (torch.optim.AdamW(rest, lr=1.0, betas=_BETAS, weight_decay=decay), 1.0)
         ]
         if matrices:
-            self.parts.append((torch.optim.Muon(matrices, lr=1.0, weight_decay=decay), _MUON_RATE))
+            self.parts.append((Muon(matrices, lr=1.0, weight_decay=decay), _MUON_RATE))
 
     def zero_grad(self) -> None:
         """Drop the gradients."""

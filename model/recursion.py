@@ -12,19 +12,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from data.chemistry import WATER
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.encoder import SpectrumEncoder
 from model.evidence import (
     AHEAD_FEATURE,
     SERIES_FEATURES,
-    SLOT_FEATURES,
     Evidence,
     MassEvidence,
     SpectrumIndex,
+    candidate_channels,
     candidate_features,
+    posterior_feature,
+    slot_features,
 )
+from model.graph_decoding import GraphAnswers, GraphDecoder
 from model.heads import ConfidenceHead, GapHead, HaltingHead
-from model.hypothesis import Hypothesis, read_hypothesis
+from model.hypothesis import Hypothesis, read_hypothesis, with_stop
 from model.layers import CoreLayer, MassSinusoids
 from model.residual import ResidualEncoder, residual_spectrum
 from model.settings import NetworkSettings
@@ -42,16 +46,25 @@ _STEP_EMBEDDINGS = 32
 
 @dataclass
 class EncodedBatch:
-    """What all steps share: the spectrum's keys and values for each core layer, and the index of its peaks."""
+    """What all steps share.
+
+    Attributes
+    ----------
+    keys_values : of the spectrum, for each core layer.
+    mask : (batch, 1 + peaks) bool.
+    index : of the peaks, for look-ups.
+    pooled : (batch, width), mean of the peaks' tokens.
+    """
 
     keys_values: list[tuple[Tensor, Tensor]]
     mask: Tensor
     index: SpectrumIndex
+    pooled: Tensor
 
     def select(self, rows: Tensor) -> "EncodedBatch":
         """The spectra of these rows."""
         keys_values = [(keys[rows], values[rows]) for keys, values in self.keys_values]
-        return EncodedBatch(keys_values, self.mask[rows], self.index.select(rows))
+        return EncodedBatch(keys_values, self.mask[rows], self.index.select(rows), self.pooled[rows])
 
 
 @dataclass
@@ -149,7 +162,8 @@ class Network(nn.Module):
         self.encoder = SpectrumEncoder(settings)
         every_layer = settings.step_embedding == "every layer"
         self.core = nn.ModuleList(
-            CoreLayer(width, settings.heads, takes_step=every_layer) for _ in range(settings.core_layers)
+            CoreLayer(width, settings.heads, takes_step=every_layer, adapter_width=settings.adapter_width)
+            for _ in range(settings.core_layers)
         )
         self.latent_norm = nn.RMSNorm(width)
         self.answer_in = nn.Linear(tokens, width, bias=False)
@@ -165,9 +179,10 @@ class Network(nn.Module):
         if settings.evidence:
             self.sinusoids = MassSinusoids(width)
             self.prefix_in, self.remaining_in = nn.Linear(width, width, bias=False), nn.Linear(width, width, bias=False)
-            self.evidence_in = nn.Linear(SLOT_FEATURES + 2 * residues, width, bias=False)
+            seen = candidate_channels(settings) * residues
+            self.evidence_in = nn.Linear(slot_features(settings) + seen, width, bias=False)
             self.candidate_score = CandidateScore(settings, residues)
-            self.stop_score = nn.Linear(SLOT_FEATURES, 1)
+            self.stop_score = nn.Linear(slot_features(settings), 1)
         self.residual = ResidualEncoder(width) if settings.residual_encoder else None
         self.gap = GapHead(width) if settings.gap else None
         self.confidence = ConfidenceHead(width) if settings.confidence else None
@@ -202,6 +217,7 @@ class Network(nn.Module):
             keys_values=[layer.spectrum_keys_values(encoded.tokens) for layer in self.core_layers],
             mask=encoded.mask,
             index=self.index(spectra) if index is None else index,
+            pooled=encoded.pooled(),
         )
 
     @property
@@ -233,6 +249,31 @@ class Network(nn.Module):
         known = tokens != PAD
         answer = functional.one_hot(tokens, len(self.vocabulary)) * (GUIDE_LOGIT * known[..., None])
         return State(answer.float(), state.latent, step, gap_mass.float() * known)
+
+    def first_answer(self, index: SpectrumIndex, slots: int) -> Tensor:
+        """What the recursion starts from: nothing, or the best peptide of the spectrum graph; (batch, slots) int64."""
+        if self.settings.start == "empty":
+            return torch.full((len(index.peptide_mass), slots), PAD, device=self.candidates.device)
+        return with_stop(self.graph_answers(index, slots, 1).tokens[:, 0])
+
+    def graph_answers(self, index: SpectrumIndex, slots: int, count: int) -> GraphAnswers:
+        """The best peptides of the spectrum graph; of a network that has one."""
+        decoder = GraphDecoder(self.vocabulary, self.candidates, self.settings.closure_tolerance_ppm)
+        return decoder(index.node_mass, index.node_posterior, index.peptide_mass - WATER, slots, count)
+
+    def begin(self, index: SpectrumIndex, slots: int | None = None, graph: Tensor | None = None) -> State:
+        """The state that the recursion starts from.
+
+        Parameters
+        ----------
+        graph : (batch, candidates, slots) int64, the spectrum graph's best peptides where they are known already.
+        """
+        if graph is None or self.settings.start == "empty":
+            first = self.first_answer(index, slots or self.settings.slots)
+        else:
+            first = with_stop(graph[:, 0])
+        nothing = torch.zeros(first.shape, device=first.device)
+        return self.look_again(first, nothing, torch.zeros(len(first), dtype=torch.int64, device=first.device))
 
     def hypothesis(self, encoded: EncodedBatch, state: State) -> Hypothesis:
         """The state's answer read as residues and masses."""
@@ -277,10 +318,13 @@ class Network(nn.Module):
 
     def _anchor(self, evidence: Evidence, hypothesis: Hypothesis) -> Tensor:
         """Where each slot starts, how much mass is left, and what the candidates' strongest ions are."""
-        strongest = evidence.candidate[..., :SERIES_FEATURES].amax(-1)
-        seen = evidence.slot.new_zeros(*evidence.slot.shape[:2], 2, len(self.vocabulary) - STOP - 1)
-        seen[:, :, 0, self.candidates - STOP - 1] = strongest
-        seen[:, :, 1, self.candidates - STOP - 1] = evidence.candidate[..., AHEAD_FEATURE]
+        figures = [evidence.candidate[..., :SERIES_FEATURES].amax(-1), evidence.candidate[..., AHEAD_FEATURE]]
+        if self.settings.spectrum_graph:
+            figures.append(evidence.candidate[..., posterior_feature(self.settings)])
+        residues = len(self.vocabulary) - STOP - 1
+        seen = evidence.slot.new_zeros(*evidence.slot.shape[:2], len(figures), residues)
+        for channel, figure in enumerate(figures):
+            seen[:, :, channel, self.candidates - STOP - 1] = figure
         masses: Tensor = self.prefix_in(self.sinusoids(hypothesis.prefix_mass))
         masses = masses + self.remaining_in(self.sinusoids(evidence.remaining_mass))
         anchored: Tensor = masses + self.evidence_in(torch.cat([evidence.slot, seen.flatten(2)], -1))

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from data.chemistry import ION_SERIES, WATER, fragment_mz
-from data.vocabulary import GAP, PAD, STOP
+from data.vocabulary import GAP, PAD
 from model.evidence import SpectrumIndex
+from model.hypothesis import with_stop
 from model.recursion import EncodedBatch, Network, State
 
 FEATURES = (
@@ -29,17 +30,21 @@ FEATURES = (
     "ions seen",
     "intensity explained",
     "peaks explained",
+    "path",
+    "least path",
     "mass error",
     "length",
 )
 """Of a peptide: mean and least log-probability of its tokens in the recursion's answer, and in the second look; mean
 and least log-probability that a residue is right, by the confidence head; the halting head's logit; shares of
-cleavages, of ions a cleavage, of intensity and of peaks; mass error in tolerances; residues over 10."""
+cleavages, of ions a cleavage, of intensity and of peaks; mean and least logarithm of the cleavages' probabilities in
+the spectrum graph, 0…1, 0 without one; mass error in tolerances; residues over 10."""
 
-ResidueConfidence = Literal["combined", "head", "probability", "entropy", "dropout", "ensemble"]
+ResidueConfidence = Literal["combined", "head", "probability", "entropy", "path", "dropout", "ensemble"]
 """How far to trust a residue: the confidence head's word; the token's probability in the second look; one minus the
-entropy there; that probability averaged over looks at the spectrum without some of its peaks; or over several networks;
-or the calibrated combination of the first three.
+entropy there; the lesser probability of the two cleavages around it in the spectrum graph; that of the token averaged
+over looks at the spectrum without some of its peaks; or over several networks; or the calibrated combination of the
+first four.
 """
 
 
@@ -111,23 +116,20 @@ def _look(
     halting = network.halting(seen.answer, seen.latent) if network.halting is not None else length * 0.0
     first = _of(answer, closed)
     residues = network.mass_evidence.masses[tokens] + gap_mass
+    path, on_path = _path(network, encoded.index, residues, tokens)
+    if network.mass_evidence.graph is not None:
+        residue["path"] = on_path
     residue_mass = encoded.index.peptide_mass - WATER
     error = (residues.sum(1) - residue_mass).abs() / (encoded.index.peptide_mass * tolerance_ppm * 1e-6)
     parts = [
         *(statistic for values in (first, agreement, trust) for statistic in _mean_and_least(values, is_token)),
         halting,
         *_spectrum_match(network, encoded.index, residues, tokens),
+        *path,
         error.clamp(max=10),
         length / 10,
     ]
     return Review(torch.stack([part.float() for part in parts], -1), residue)
-
-
-def with_stop(tokens: Tensor) -> Tensor:
-    """The same answers with a stop behind the last token, where there is a slot for it."""
-    length = (tokens != PAD).sum(-1, keepdim=True)
-    place = torch.arange(tokens.shape[-1], device=tokens.device)
-    return torch.where(place == length, STOP, tokens)
 
 
 def _of(log_probabilities: Tensor, tokens: Tensor) -> Tensor:
@@ -139,6 +141,28 @@ def _mean_and_least(values: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
     """Over the slots that count; (batch,) each."""
     mean = (values * counted).sum(1) / counted.sum(1).clamp(min=1)
     return mean, values.masked_fill(~counted, 0.0).amin(1)
+
+
+def _path(
+    network: Network, index: SpectrumIndex, residues: Tensor, tokens: Tensor
+) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Mean and least logarithm of the cleavages' probabilities, (batch,) each; the lesser one around each residue.
+
+    Logarithms are scaled to 0…1; a residue has (batch, slots) the probability itself.
+    """
+    evidence = network.mass_evidence
+    if evidence.graph is None:
+        nothing = residues.new_zeros(len(residues)).float()
+        return (nothing, nothing), torch.zeros_like(residues)
+    length = (tokens != PAD).sum(1, keepdim=True)
+    place = torch.arange(tokens.shape[1], device=tokens.device)
+    cleaved = (place < length - 1) & ~evidence.is_terminal[tokens]
+    probability, logarithm = evidence.posterior(index, residues.cumsum(1)).unbind(-1)
+    behind = probability.masked_fill(~cleaved, 1.0)
+    before = functional.pad(behind[:, :-1], (1, 0), value=1.0)
+    count = cleaved.sum(1).clamp(min=1)
+    least = logarithm.masked_fill(~cleaved, 1.0).amin(1)
+    return ((logarithm * cleaved).sum(1) / count, least), torch.minimum(behind, before)
 
 
 def _spectrum_match(network: Network, index: SpectrumIndex, residues: Tensor, tokens: Tensor) -> list[Tensor]:

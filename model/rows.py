@@ -5,18 +5,20 @@ A block is asked for with its number and its stage, so a worker process holds no
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.batches import LengthBalancedSampler, SpectrumSet
+from data.batches import LengthBalancedSampler, SourceBalancedSampler, SpectrumSet, Variation
 from data.errors import InputError
+from data.masking import Masked
 from data.peaks import PeakBatch, concatenate
 from data.seeding import generator
 from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import PAD, STOP, VOCABULARY
+from model.residual_noise import ResidualNoise
 from model.settings import StageSettings, TrainingSettings
 
 BLOCK = 64
@@ -39,6 +41,7 @@ class Rows:
     gap_mass : (rows, slots) float64, Da, of the gaps among the targets.
     first : (rows, slots) int64: tokens of the first answer, ``PAD`` where it says nothing.
     age : (rows,) int64: steps that the row counts as done.
+    measured : (rows,) bool: no synthetic spectra.
     """
 
     peaks: PeakBatch
@@ -46,6 +49,7 @@ class Rows:
     gap_mass: NDArray[np.float64]
     first: NDArray[np.int64]
     age: NDArray[np.int64]
+    measured: NDArray[np.bool_]
 
     def select(self, rows: NDArray[np.int64]) -> "Rows":
         """Some of the rows."""
@@ -67,6 +71,7 @@ class RowSource:
     synthetic : predicted spectra, to which noise is added.
     real : measured spectra, which come as they are; None where no stage asks for any.
     slots : of the network.
+    learned : noise learned from measured spectra, for stages that use it.
     """
 
     synthetic: SpectrumSet
@@ -76,12 +81,17 @@ class RowSource:
     preprocessing: PreprocessingSettings
     slots: int
     seed: int
+    learned: ResidualNoise | None = None
 
     def __post_init__(self) -> None:
-        self._samplers = [LengthBalancedSampler(each.lengths) for each in (self.synthetic, self.real) if each]
+        self._sampler = LengthBalancedSampler(self.synthetic.lengths)
+        self._real_sampler = SourceBalancedSampler(self.real) if self.real else None
         for stage in self.training.stages:
-            for sampler in self._samplers:
-                sampler.draw(1, np.random.default_rng(0), stage.lengths)
+            self._sampler.draw(1, np.random.default_rng(0), stage.lengths)
+            if self._real_sampler is not None and stage.synthetic_share < 1:
+                self._real_sampler.draw(1, np.random.default_rng(0), stage.lengths, stage.real_sources)
+            if stage.learned_share and self.learned is None:
+                raise InputError(f"stage {stage.name} uses learned noise, and there is none")
             if stage.synthetic_share < 1 and self.real is None:
                 raise InputError(
                     f"stage {stage.name} trains on measured spectra, and there are none",
@@ -93,6 +103,10 @@ class RowSource:
         """The synthetic spectra, and the measured ones if there are any."""
         return [each for each in (self.synthetic, self.real) if each is not None]
 
+    def slots_of(self, stage: StageSettings) -> int:
+        """Slots that a stage's rows have: those of its longest peptides, a terminal modification and the stop."""
+        return self.slots if stage.lengths is None else min(self.slots, stage.lengths[1] + 2)
+
     def block(self, number: int, stage: StageSettings) -> Rows:
         """A block of the stream: the same number and stage give the same rows, in whatever process."""
         rng = generator(self.seed, "rows", number)
@@ -100,7 +114,7 @@ class RowSource:
         parts = self._synthetic(int(synthetic.sum()), stage, rng) if synthetic.any() else []
         if self.real is not None and not synthetic.all():
             parts.append(self._measured(int((~synthetic).sum()), stage, rng))
-        rows = Rows.joined(parts)
+        rows = Rows.joined([self._cut(part, self.slots_of(stage)) for part in parts])
         unknown = rng.random(BLOCK) < _LEVEL_UNKNOWN_SHARE
         rows.peaks.noise_level[unknown] = np.nan
         return rows.select(rng.permutation(BLOCK))
@@ -108,34 +122,48 @@ class RowSource:
     def _synthetic(self, count: int, stage: StageSettings, rng: np.random.Generator) -> list[Rows]:
         low, high = stage.noise_level
         level = np.where(rng.random(count) < stage.clean_share, 0.0, rng.uniform(low, high, count))
-        rows = self._samplers[0].draw(count, rng, stage.lengths)
+        rows = self._sampler.draw(count, rng, stage.lengths)
         uniform = rng.random(count) < (stage.uniform_share if stage.uniform_noise else 0.0)
+        learned = np.zeros(count, bool)
+        if stage.learned_share:
+            learned = ~uniform & (level > 0) & (rng.random(count) < stage.learned_share)
+        structured = ~uniform & ~learned
         parts = []
-        if not uniform.all():
-            parts.append(self._noisy(rows[~uniform], level[~uniform], self.noise, rng))
+        if structured.any():
+            parts.append(self._noisy(rows[structured], level[structured], self.noise, rng))
+        if self.learned is not None and learned.any():
+            noise = self.learned.remaining(self.noise)
+            parts.append(self._noisy(rows[learned], np.ones(int(learned.sum())), noise, rng, self.learned.vary))
         if stage.uniform_noise is not None and uniform.any():
             parts.append(self._noisy(rows[uniform], level[uniform], stage.uniform_noise.settings(), rng))
         return parts
 
     def _noisy(
-        self, rows: NDArray[np.int64], level: NDArray[np.float64], noise: NoiseSettings, rng: np.random.Generator
+        self,
+        rows: NDArray[np.int64],
+        level: NDArray[np.float64],
+        noise: NoiseSettings,
+        rng: np.random.Generator,
+        vary: Variation | None = None,
     ) -> Rows:
-        drawn = self.synthetic.draw(rows, level, noise, self.preprocessing, rng, self.training.gap_share)
-        return self._rows(drawn.peaks, drawn.tokens, drawn.gap_mass, rng)
+        drawn = self.synthetic.draw(rows, level, noise, self.preprocessing, rng, self.training.gap_share, vary)
+        return self._rows(drawn, rng, measured=False)
 
     def _measured(self, count: int, stage: StageSettings, rng: np.random.Generator) -> Rows:
-        assert self.real is not None
-        rows = self._samplers[1].draw(count, rng, stage.lengths)
+        assert self.real is not None and self._real_sampler is not None
+        rows = self._real_sampler.draw(count, rng, stage.lengths, stage.real_sources)
         drawn = self.real.draw(rows, np.zeros(count), self.noise, self.preprocessing, rng)
         drawn.peaks.noise_level[:] = np.nan
-        return self._rows(drawn.peaks, drawn.tokens, drawn.gap_mass, rng)
+        return self._rows(drawn, rng, measured=True)
 
-    def _rows(
-        self, peaks: PeakBatch, tokens: NDArray[np.int64], gap_mass: NDArray[np.float64], rng: np.random.Generator
-    ) -> Rows:
-        width = self.slots - tokens.shape[1]
-        target = np.pad(tokens, ((0, 0), (0, width)), constant_values=PAD)
-        gap_mass = np.pad(gap_mass, ((0, 0), (0, width)))
+    @staticmethod
+    def _cut(rows: Rows, slots: int) -> Rows:
+        return replace(rows, **{name: getattr(rows, name)[:, :slots] for name in ("target", "gap_mass", "first")})
+
+    def _rows(self, drawn: Masked, rng: np.random.Generator, *, measured: bool) -> Rows:
+        width = self.slots - drawn.tokens.shape[1]
+        target = np.pad(drawn.tokens, ((0, 0), (0, width)), constant_values=PAD)
+        gap_mass = np.pad(drawn.gap_mass, ((0, 0), (0, width)))
         kind = rng.random(len(target))
         guided = kind < self.training.guided_share
         corrupted = ~guided & (kind < self.training.guided_share + self.training.corrupted_share)
@@ -144,7 +172,7 @@ class RowSource:
             first[row] = _corrupted(target[row], rng)
             age[row] = rng.integers(self.training.max_age)
         oldest = max(self.training.max_age - self.training.steps_per_update, 0)
-        return Rows(peaks, target, gap_mass, first, np.minimum(age, oldest))
+        return Rows(drawn.peaks, target, gap_mass, first, np.minimum(age, oldest), np.full(len(target), measured))
 
 
 def _correct_prefix(

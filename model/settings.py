@@ -27,6 +27,9 @@ class NetworkSettings:
     step_embedding: Literal["every layer", "input"] = "every layer"
     evidence: bool = True
     right_anchor: bool = False
+    isotope_evidence: bool = False
+    spectrum_graph: bool = False
+    start: Literal["empty", "spectrum graph"] = "empty"
     fragment_tolerance: float = 20.0
     fragment_tolerance_unit: Literal["ppm", "Da"] = "ppm"
     fragment_tolerance_min_da: float = 0.01
@@ -36,6 +39,7 @@ class NetworkSettings:
     condition_on_collision_energy: bool = False
     quality: Literal["none", "estimated", "true"] = "none"
     residual_encoder: bool = False
+    adapter_width: int = 0
     gap: bool = False
     halting: bool = False
     confidence: bool = False
@@ -55,6 +59,8 @@ class StageSettings:
     uniform_share: float = 1.0
     lengths: tuple[int, int] | None = None
     synthetic_share: float = 1.0
+    real_sources: tuple[str, ...] | None = None
+    learned_share: float = 0.0
     precursor_weight: float = 0.0
     doubly_charged: bool = True
 
@@ -72,6 +78,9 @@ class LossSettings:
     gap_weight: float = 0.1
     halting_weight: float = 0.1
     confidence_weight: float = 0.1
+    teacher_weight: float = 1.0
+    domain_weight: float = 0.0
+    domain_warmup_updates: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +102,8 @@ class TrainingSettings:
     gap_share: float = 0.0
     exploration: float = 0.1
     optimizer: Literal["adamw", "muon"] = "adamw"
+    trained: Literal["all", "adapters"] = "all"
+    teacher: str | None = None
     weight_decay: float = 0.01
     warmup_updates: int = 50
     gradient_clip: float = 1.0
@@ -109,3 +120,16 @@ class TrainingSettings:
         )
     )
     checkpoint_every_minutes: float = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedNoiseSettings:
+    """The autoencoder of `model.residual_noise` and its training."""
+
+    __pydantic_config__: ClassVar = _STRICT
+    latent: int = 8
+    width: int = 64
+    epochs: int = 100
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    kl_weight: float = 1.0

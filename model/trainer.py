@@ -23,16 +23,20 @@ from data.errors import InputError, PepTRMError
 from data.seeding import derive, generator
 from data.vocabulary import PAD, STOP, VOCABULARY
 from model.carry import Carry, begin
-from model.checkpoint import autocast, load_network, save_network
+from model.checkpoint import autocast, save_network
 from model.curriculum import learning_rate, stage_at
+from model.domain import reversal_strength
+from model.growth import freeze_all_but_adapters, start_from
 from model.objective import Objective
 from model.optimization import MovingAverage, Optimizer
 from model.parallel import join_world
 from model.recipe import Recipe
 from model.records import Records, TrainingSummary
 from model.recursion import Network
+from model.residual_noise import ResidualNoise
 from model.rows import RowSource, RowStream
 from model.settings import NetworkSettings, StageSettings
+from model.teacher import Teacher
 from model.tensor_file import write_tensors
 from model.throughput import flops_of_update, peak_flops
 from model.training_state import TrainingState
@@ -62,6 +66,7 @@ def train(
     validation_set: SpectrumSet,
     folder: Path,
     real_set: SpectrumSet | None = None,
+    learned_noise: ResidualNoise | None = None,
     start: Path | None = None,
     device: str = "cpu",
     on_metrics: MetricsSink | None = None,
@@ -75,6 +80,7 @@ def train(
     Parameters
     ----------
     real_set : measured spectra, for stages whose synthetic share is below 1.
+    learned_noise : for stages with a share of it.
 
     Raises
     ------
@@ -84,7 +90,7 @@ def train(
     DivergedError : the loss is no number any more; the batch lies in ``folder/diverged.safetensors``.
     """
     torch.set_num_threads(recipe.training.threads)
-    run = _Run(recipe, training_set, validation_set, real_set, folder, start, device)
+    run = _Run(recipe, training_set, validation_set, real_set, learned_noise, folder, start, device)
     try:
         with _asked_to_stop() as asked:
             run.resume()
@@ -109,6 +115,7 @@ class _Run:
         training_set: SpectrumSet,
         validation_set: SpectrumSet,
         real_set: SpectrumSet | None,
+        learned_noise: ResidualNoise | None,
         folder: Path,
         start: Path | None,
         device: str,
@@ -120,21 +127,32 @@ class _Run:
         make_folder(folder)
         torch.manual_seed(derive(recipe.seed, "weights"))
         self.network = Network(recipe.network, VOCABULARY).to(device)
-        self.network.allow(_tokens_of(training_set, real_set))
-        if start is not None:
-            self.network.load_state_dict(_weights_of(start, recipe.network))
-        self.objective: nn.Module = Objective(self.network, self.training, device)
+        known = start_from(self.network, start) if start is not None else set()
+        self.network.allow(_tokens_of(training_set, real_set) | known)
+        if self.training.trained == "adapters":
+            freeze_all_but_adapters(self.network)
+        whole = Objective(self.network, self.training, device)
+        self.domain = whole.domain
+        self.objective: nn.Module = whole
         if self.training.compile:
             self.network.compile(dynamic=False)
         if self.world.size > 1:
             self.objective = DistributedDataParallel(self.objective)
         self.total = sum(stage.updates for stage in self.training.stages)
         self.average = MovingAverage(self.network, self.training.average_decay)
-        self.optimizer = Optimizer(self.network, self.training)
+        self.optimizer = Optimizer(whole, self.training)
+        self.teacher = Teacher(Path(self.training.teacher), device) if self.training.teacher else None
         source = RowSource(
-            training_set, real_set, self.training, recipe.noise, recipe.preprocessing, slots, recipe.seed
+            training_set,
+            real_set,
+            self.training,
+            recipe.noise,
+            recipe.preprocessing,
+            slots,
+            recipe.seed,
+            learned_noise,
         )
-        self.stream = RowStream(source, self.training.workers)
+        self.source, self.stream = source, RowStream(source, self.training.workers)
         self.easy, self.hard = _validation_sets(validation_set, recipe)
         self.carry: Carry | None = None
         self.losses: dict[str, list[float]] = {}
@@ -153,7 +171,7 @@ class _Run:
         carry = self._filled(stage)
         self.optimizer.zero_grad()
         losses = self._backward(carry, stage)
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.gradient_clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.training.gradient_clip)
         if not math.isfinite(losses["loss"]) or not bool(norm.isfinite()):
             self._diverged(carry)
         self.optimizer.step(rate)
@@ -167,7 +185,7 @@ class _Run:
 
     def _filled(self, stage: StageSettings) -> Carry:
         """The carry with new rows in the place of the finished ones."""
-        if self.carry is None:
+        if self.carry is None or self.carry.target.shape[1] != self.source.slots_of(stage):
             self.carry = self._new_rows(self.world.shares(self.training.batch_size), stage)
         if not self.flops:
             steps = self.training.steps_per_update
@@ -183,19 +201,21 @@ class _Run:
         """The next rows of the stream; each process takes as many as it wants, in the order of their ranks."""
         first = sum(wanted[: self.world.rank])
         rows = self.stream.take(sum(wanted), range(first, first + wanted[self.world.rank]), stage)
-        return begin(rows, self.network, stage, self.recipe.preprocessing.max_peaks, self.device)
+        peak_columns = self.recipe.preprocessing.max_peaks
+        return begin(rows, self.network, stage, peak_columns, self.device, self.teacher)
 
     def _backward(self, carry: Carry, stage: StageSettings) -> dict[str, float]:
         """Losses and gradients of the batch, in as many parts as are to be accumulated; the carry moves on."""
         tokens = self.world.summed((carry.target != PAD).sum()).float() / self.world.size
         explore = self._explore(len(carry.target))
+        reversal = reversal_strength(self.summary.updates, self.training.loss.domain_warmup_updates)
         sums: dict[str, Tensor] = {}
         total = torch.zeros((), device=self.device)
         parts = torch.arange(len(carry.target), device=self.device).chunk(self.training.accumulate)
         for number, places in enumerate(parts, start=1):
             part = carry if len(parts) == 1 else carry.select(places)
             with self._unsynchronised(number < len(parts)):
-                outcome = self.objective(part, stage, tokens, explore[places])
+                outcome = self.objective(part, stage, tokens, explore[places], reversal)
                 outcome.loss.backward()
             part.state, part.finished = outcome.state, outcome.finished
             if part is not carry:
@@ -277,6 +297,8 @@ class _Run:
             "average": self.average.weights,
             "optimizer": self.optimizer.tensors(),
         }
+        if self.domain is not None:
+            parts["domain"] = self.domain.state_dict()
         progress = {
             "recipe": self.recipe.as_json(),
             "spectra": self.summary.spectra,
@@ -295,6 +317,8 @@ class _Run:
             self.network.load_state_dict(parts["network"])
             self.average.weights = parts["average"]
             self.optimizer.load(parts["optimizer"])
+            if self.domain is not None:
+                self.domain.load_state_dict(parts["domain"])
             self.carry = Carry.from_tensors(parts["carry"])
             self.summary, self.losses = TrainingSummary(**progress["summary"]), progress["losses"]
             self.stream.restore(progress["stream"])
@@ -371,12 +395,3 @@ def _validation_sets(spectra: SpectrumSet, recipe: Recipe) -> tuple[SpectrumSet,
     easy = spectra.select(sample)
     noise = recipe.training.validation_noise.settings()
     return easy, with_noise(easy, noise, generator(recipe.seed, "validation noise"))
-
-
-def _weights_of(folder: Path, settings: NetworkSettings) -> dict[str, Tensor]:
-    source, _ = load_network(folder)
-    if source.settings != settings:
-        raise InputError(
-            "the model to start from has another shape", path=folder, remedy="Train it with these parameters"
-        )
-    return source.state_dict()

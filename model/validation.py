@@ -33,7 +33,7 @@ def refinement(
         peaks = to_spectra(preprocess(part.peaks, preprocessing), preprocessing.max_peaks, device)
         target = torch.from_numpy(part.tokens).to(device)
         encoded = network.encode(peaks)
-        state = network.start(len(part), min(network.settings.slots, target.shape[1] + 1))
+        state = network.begin(encoded.index, min(network.settings.slots, target.shape[1] + 1))
         answers = []
         for _ in range(steps):
             state = network(encoded, state)

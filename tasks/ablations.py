@@ -22,6 +22,7 @@ from model.refinement import Refinement
 from model.settings import LossSettings, NetworkSettings, StageSettings, TrainingSettings
 from model.trainer import train
 from model.validation import refinement, with_noise
+from tasks.markdown import table
 from tasks.params import AblationRow, Params
 from tasks.workspace import Workspace
 
@@ -123,15 +124,15 @@ def markdown(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for level in ("clean", "hard"):
         yield f"**{level.capitalize()}**: token accuracy after so many steps, and peptide recall after the last, in %."
         yield ""
-        yield from _table(("row", *(f"step {s}" for s in _SHOWN_STEPS), "peptide recall"), _by_step(results, level))
+        yield from table(("row", *(f"step {s}" for s in _SHOWN_STEPS), "peptide recall"), _by_step(results, level))
     yield "**By length**: token accuracy of clean spectra after the last step, residues of the peptide."
     yield ""
     bins = list(results[0]["clean"]["token_accuracy_by_length"])
     rows = ([r["name"], *(_percent(r["clean"]["token_accuracy_by_length"][b]) for b in bins)] for r in results)
-    yield from _table(("row", *(b.replace("-", "–") for b in bins)), rows)
+    yield from table(("row", *(b.replace("-", "–") for b in bins)), rows)
     yield f"**Cost**: spectra a second on one thread, in training and in inference with {_SPEED_STEPS} steps."
     yield ""
-    yield from _table(("row", "parameters", "training", "inference"), _costs(results))
+    yield from table(("row", "parameters", "training", "inference"), _costs(results))
 
 
 def _by_step(results: Sequence[Mapping[str, Any]], level: str) -> Iterator[list[str]]:
@@ -149,11 +150,3 @@ def _costs(results: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
-
-
-def _table(head: tuple[str, ...], rows: Iterator[list[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|---{'|---:' * (len(head) - 1)}|"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-    yield ""

@@ -1,6 +1,7 @@
 """Calibrating a trained network on unseen peptides, at all the noise it may meet."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,16 @@ from tasks.params import Params
 log = logging.getLogger(__name__)
 
 
-def calibrate_model(settings: Params, folder: Path, unseen: SpectrumSet, spectra: int) -> None:
+def calibrate_model(
+    settings: Params, folder: Path, unseen: SpectrumSet, spectra: int, measured: Sequence[Spectrum] = ()
+) -> None:
     """Fit the calibration of a model and keep it beside the weights; a model too poor to be calibrated goes without.
 
     Parameters
     ----------
     unseen : predicted spectra of peptides that no training saw; those of `for_calibration` are used.
     spectra : how many at most.
+    measured : spectra of other peptides that no training saw; all of them are used beside the predicted ones.
     """
     rng = np.random.default_rng(derive(settings.seed, "calibration"))
     usable = np.flatnonzero(for_calibration([VOCABULARY.decode(tokens) for tokens in unseen.tokens]))
@@ -39,18 +43,17 @@ def calibrate_model(settings: Params, folder: Path, unseen: SpectrumSet, spectra
         batch_size=settings.evaluation.batch_size,
         answers=AnswerSettings(calibrated=False),
     )
+    source = "unseen peptides, predicted: clean, with noise, and with uniform noise"
+    if measured:
+        source += f"; and {len(measured)} measured spectra"
+    mixture = [*noisy_mixture(chosen, settings, rng), *measured]
     try:
-        calibration = fit_calibration(
-            sequencer,
-            noisy_mixture(chosen, settings, rng),
-            derive(settings.seed, "outliers"),
-            "unseen peptides, predicted: clean, with noise, and with uniform noise",
-        )
+        calibration = fit_calibration(sequencer, mixture, derive(settings.seed, "outliers"), source)
     except InputError as error:
         log.warning("no calibration: %s", error)
         return
     calibration.save(folder)
-    log.info("calibrated on %d spectra", len(chosen))
+    log.info("calibrated on %d spectra", len(mixture))
 
 
 def for_calibration(peptidoforms: list[str]) -> NDArray[np.bool_]:

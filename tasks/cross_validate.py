@@ -1,6 +1,8 @@
 """Prefect task of the cross-validation: one fold, cached by the content of its inputs, recorded in MLflow."""
 
 import json
+import shutil
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,11 @@ def cross_validate_fold(
     -------
     The fold's metrics.
     """
-    log = get_run_logger()
-    workspace = Workspace(Path(root))
+    workspace, log = Workspace(Path(root)), get_run_logger()
+    # A run killed between the receipt and the storing of the task's result has left a fold that needs no training.
+    if is_finished(workspace, species, inputs_hash):
+        finished: dict[str, float] = json.loads(workspace.fold_report(species).read_text())["metrics"]
+        return finished
     tracker = Tracker(workspace)
     settings = Params.model_validate(params)
     run = tracker.open_run(
@@ -89,6 +94,16 @@ def write_failure(workspace: Workspace, species: str, error: str) -> None:
     make_folder(workspace.fold_reports)
     report = {"species": species, "status": "failed", "error": error}
     write_atomically(workspace.fold_report(species), json.dumps(report, indent=1).encode())
+
+
+def forget_other_folds(workspace: Workspace, species: AbstractSet[str]) -> None:
+    """Remove what former parameters left of folds that there are no more, lest they be taken for results."""
+    for path in workspace.fold_model("_").parent.glob("*/"):
+        if path.name not in species:
+            shutil.rmtree(path)
+    for path in workspace.fold_reports.glob("*.*"):
+        if path.is_file() and path.name.partition(".")[0] not in species:
+            path.unlink()
 
 
 def _outputs(workspace: Workspace, species: str) -> list[Path]:

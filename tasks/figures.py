@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -14,13 +14,17 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from data.chemistry import MODIFICATIONS
-from data.peptidoform import parse_peptidoform
+from data.chemistry import RESIDUE_MASSES
+from data.peptide_parts import UNKNOWN, take_apart
 from data.schema import Spectrum
 from model.metrics import Metrics
 
+if TYPE_CHECKING:
+    from spectrum_utils.spectrum import MsmsSpectrum
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000", "#F0E442")
-_FRAGMENT_TOLERANCE_PPM = 20
+FRAGMENT_TOLERANCE_PPM = 20
+_STAND_IN = "G"
 STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -59,7 +63,7 @@ def accuracy_by_step(accuracy: Mapping[str, Mapping[str, Sequence[float]]], defa
         return svg(figure)
 
 
-def by_group(groups: Mapping[int, Metrics], label: str) -> str:
+def by_group(groups: Mapping[str, Metrics], label: str) -> str:
     """Amino-acid precision and peptide recall of groups of spectra, with the number of spectra."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.6, 3.0))
@@ -67,9 +71,10 @@ def by_group(groups: Mapping[int, Metrics], label: str) -> str:
         values = list(groups.values())
         axes.bar(place - 0.2, [m.aa_precision for m in values], 0.4, color=COLOURS[0], label="amino-acid precision")
         axes.bar(place + 0.2, [m.peptide_recall for m in values], 0.4, color=COLOURS[1], label="peptide recall")
-        axes.set_xticks(place, [f"{key}\n({m.n_spectra})" for key, m in groups.items()], fontsize=6)
+        names = [f"{key}\n({metrics.n_spectra})" for key, metrics in groups.items()]
+        axes.set_xticks(place, names, fontsize=6)
         axes.set(xlabel=f"{label} (spectra)", ylim=(0, 1))
-        axes.legend(frameon=False, fontsize=7)
+        axes.legend(frameon=False, fontsize=7, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
         return svg(figure)
 
 
@@ -118,29 +123,38 @@ def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> str:
 def mirror(observed: Spectrum, reference: Spectrum, predicted: str) -> str:
     """The observed spectrum above the true peptide's own, both annotated with the b and y ions of the answer."""
     from spectrum_utils import plot
-    from spectrum_utils.spectrum import MsmsSpectrum
-
-    def annotated(spectrum: Spectrum) -> MsmsSpectrum:
-        record = MsmsSpectrum(
-            spectrum.spectrum_id, spectrum.precursor_mz, spectrum.precursor_charge, spectrum.mz, spectrum.intensity
-        )
-        return record.annotate_proforma(with_masses(predicted), _FRAGMENT_TOLERANCE_PPM, "ppm", ion_types="by")
 
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.6, 3.2))
-        plot.mirror(annotated(observed), annotated(reference), spectrum_kws={"grid": False}, ax=axes)
+        spectra = (annotated(spectrum, predicted) for spectrum in (observed, reference))
+        plot.mirror(*spectra, spectrum_kws={"grid": False}, ax=axes)
         axes.set_ylabel("intensity")
         return svg(figure)
 
 
+def annotated(spectrum: Spectrum, peptidoform: str, tolerance_ppm: float = FRAGMENT_TOLERANCE_PPM) -> "MsmsSpectrum":
+    """The spectrum as spectrum_utils has it, with the b and y ions of a peptide named."""
+    from spectrum_utils.spectrum import MsmsSpectrum
+
+    record = MsmsSpectrum(
+        spectrum.spectrum_id, spectrum.precursor_mz, spectrum.precursor_charge, spectrum.mz, spectrum.intensity
+    )
+    return record.annotate_proforma(with_masses(peptidoform), tolerance_ppm, "ppm", ion_types="by")
+
+
 def with_masses(peptidoform: str) -> str:
     """Modifications as masses, which spectrum_utils reads without fetching Unimod; terminal ones summed in one."""
-    form = parse_peptidoform(peptidoform)
-    terminal = sum(MODIFICATIONS[accession].mass for accession in form.n_term)
-    parts = [f"[{terminal:+.6f}]-" if form.n_term else ""]
-    for residue, accession in zip(form.residues, form.modifications, strict=True):
-        parts.append(residue if accession is None else f"{residue}[{MODIFICATIONS[accession].mass:+.6f}]")
-    return "".join(parts)
+    parts = take_apart(peptidoform)
+    attached: dict[int, float] = {}
+    for attachment in parts.attachments:
+        attached[attachment.position] = attached.get(attachment.position, 0.0) + attachment.mass
+    texts = [f"[{attached[0]:+.6f}]-" if 0 in attached else ""]
+    for position, letter in enumerate(parts.residues, start=1):
+        mass = attached.get(position, 0.0)
+        if letter == UNKNOWN:  # spectrum_utils knows no residue without a mass
+            letter, mass = _STAND_IN, mass - RESIDUE_MASSES[_STAND_IN]
+        texts.append(f"{letter}[{mass:+.6f}]" if mass else letter)
+    return "".join(texts)
 
 
 def _short(label: str) -> str:
@@ -151,7 +165,8 @@ def _short(label: str) -> str:
 def svg(figure: Figure) -> str:
     """The figure as text, closed."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with plt.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)
     text = buffer.getvalue()
     return text[text.index("<svg") :]

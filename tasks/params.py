@@ -1,14 +1,18 @@
 """`params.yaml` as one typed object: unknown keys are an error that names the key and its nearest neighbour."""
 
 import difflib
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from data.errors import InputError
+from data.proteomes import GENERAL, SPECIES, Species
 from data.settings import (
+    CorpusSettings,
     NoiseSettings,
     PeptideSettings,
     PreprocessingSettings,
@@ -16,6 +20,11 @@ from data.settings import (
     SynthesisSettings,
 )
 from model.settings import NetworkSettings, StageSettings, TrainingSettings
+from tasks.bridge_params import BridgeSettings
+from tasks.params_text import changed
+from tasks.study_params import StudySettings
+
+PARAMS_FILE = Path("params.yaml")
 
 
 class _Section(BaseModel):
@@ -28,10 +37,26 @@ class AugmentSettings(_Section):
     levels: tuple[float, ...] = (0.0, 0.5, 1.0)
 
 
+class MeasuredSettings(_Section):
+    """Annotated spectra of the species, which then test the folds; those of other species may train.
+
+    Attributes
+    ----------
+    files : path, which may name environment variables → the species of its spectra; null: as its column says.
+    spectra_per_peptide : at most.
+    edition : key of `data/baselines.yaml` where these are the spectra of a published table.
+    """
+
+    files: dict[str, str | None] = {}
+    spectra_per_peptide: int = Field(default=5, ge=1)
+    edition: str | None = None
+
+
 class CrossValidationSettings(_Section):
-    """Nine folds: how each is trained and run."""
+    """One fold a species: how each is trained, tested and run."""
 
     training: TrainingSettings
+    measured: MeasuredSettings = MeasuredSettings()
     start: Literal["pretrained", "scratch"] = "pretrained"
     runner: Literal["threads", "processes", "dask", "ray"] = "threads"
     runner_address: str | None = None
@@ -57,6 +82,40 @@ class CalibrationSettings(_Section):
     fold_spectra: int = Field(default=300, ge=0)
     test_spectra: int = Field(default=300, ge=1)
     real_spectra: tuple[str, ...] = ()
+
+
+class FineTuningSettings(_Section):
+    """The last training of the network that is shipped, with measured spectra mixed in.
+
+    Attributes
+    ----------
+    start : folder of the network to train further, in the place of what the first training made.
+    files : annotated spectra; may begin with an environment variable. Peptides that the corpus excludes are left out.
+    spectra_per_peptide : at most.
+    analysers : families of `data.instruments` whose spectra are taken, told by their fragments; none named: all.
+    held_out_share : of their peptides, by hash: calibrated on, never trained on.
+    noise : of the predicted spectra beside them; None: that of the first training.
+    """
+
+    training: TrainingSettings
+    start: str | None = None
+    files: tuple[str, ...] = ()
+    analysers: tuple[str, ...] = ()
+    spectra_per_peptide: int = Field(default=4, ge=1)
+    held_out_share: float = Field(default=0.2, ge=0, lt=1)
+    noise: NoiseSettings | None = None
+
+
+class DistillationSettings(_Section):
+    """A smaller network that learns from the shipped one's answers beside the truth, on the spectra of fine-tuning.
+
+    Attributes
+    ----------
+    network : keys and values that replace those of ``network``; none: there is no smaller network.
+    """
+
+    training: TrainingSettings
+    network: dict[str, Any] = {}
 
 
 class AblationRow(_Section):
@@ -87,16 +146,20 @@ class Params(_Section):
 
     Attributes
     ----------
+    species : one fold each; null: the nine of the benchmark.
     curricula : name → stages; a training that names one has its stages.
+    noise_profiles : name → noise of an instrument; ``noise`` may name one.
     real_spectra : file of annotated spectra for stages that mix them in.
 
     Raises
     ------
-    ValueError : the noise levels lack the clean spectra (0) or those that the folds are tested on, or a training names
-        no known curriculum.
+    ValueError : the noise levels lack the clean spectra (0) or those that the folds are tested on, a training names
+        no known curriculum or the noise no known profile, a fold's training does what its data do not allow, or the
+        species are not told apart.
     """
 
     seed: int
+    species: tuple[Species, ...] = SPECIES
     proteomes: ProteomeSettings
     peptides: PeptideSettings
     synthesis: SynthesisSettings
@@ -108,13 +171,49 @@ class Params(_Section):
     cross_validation: CrossValidationSettings
     evaluation: EvaluationSettings
     calibration: CalibrationSettings
+    corpus: CorpusSettings
+    fine_tuning: FineTuningSettings
+    distillation: DistillationSettings
     ablations: AblationSettings
     curricula: dict[str, tuple[StageSettings, ...]]
     real_spectra: str | None = None
+    noise_profiles: dict[str, NoiseSettings] = {}
+    bridge: BridgeSettings = BridgeSettings()
+    study: StudySettings = StudySettings()
 
     def of_training(self) -> dict[str, Any]:
-        """What made a network, as plain values: without the ablation and the curricula, which no training names."""
-        return self.model_dump(mode="json", exclude={"ablations", "curricula"})
+        """What made a network, as plain values: without the comparisons, and the tables that no training names."""
+        tables = {
+            "ablations",
+            "bridge",
+            "study",
+            "curricula",
+            "noise_profiles",
+            "species",
+            "corpus",
+            "fine_tuning",
+            "distillation",
+        }
+        return self.model_dump(mode="json", exclude=tables)
+
+    @field_validator("species", mode="before")
+    @classmethod
+    def _nine_by_default(cls, value: Any) -> Any:
+        return SPECIES if value is None else value
+
+    @field_validator("species", mode="after")
+    @classmethod
+    def _are_told_apart(cls, value: tuple[Species, ...]) -> tuple[Species, ...]:
+        if len(value) < 2:
+            raise ValueError("a fold is tested on one species and trained on others: name two or more")
+        if len({each.slug for each in value} - {GENERAL.slug}) < len(value):
+            raise ValueError(f"slugs must differ from each other and from '{GENERAL.slug}'")
+        if len({each.taxon for each in value}) < len(value) or min(each.taxon for each in value) <= GENERAL.taxon:
+            raise ValueError("taxa must differ from each other and be 2 or more")
+        for each in value:
+            if not re.fullmatch(r"\w+", each.slug):
+                raise ValueError(f"the slug '{each.slug}' names files: letters, digits and _ alone")
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -123,6 +222,8 @@ class Params(_Section):
             return values
         folds = values.get("cross_validation")
         found = {"training": _with_stages(values.get("training"), values["curricula"])}
+        if isinstance(values.get("noise"), str):
+            found["noise"] = _named(values["noise"], values.get("noise_profiles") or {}, "noise profile")
         if isinstance(folds, dict):
             found["cross_validation"] = folds | {"training": _with_stages(folds.get("training"), values["curricula"])}
         return values | found
@@ -132,6 +233,11 @@ class Params(_Section):
         for level in (0.0, self.cross_validation.test_noise_level):
             if level not in self.augment.levels:
                 raise ValueError(f"augment.levels must hold {level:g}: the report and the folds read these spectra")
+        folds = self.cross_validation
+        if not folds.measured.files and any(stage.synthetic_share < 1 for stage in folds.training.stages):
+            raise ValueError("a fold's stage with a synthetic_share below 1 needs cross_validation.measured.files")
+        if folds.measured.files and folds.start == "pretrained" and self.real_spectra is not None:
+            raise ValueError("pre-training on real_spectra may have seen the folds' spectra: start from scratch")
         return self
 
 
@@ -139,28 +245,61 @@ def _with_stages(training: Any, curricula: dict[str, Any]) -> Any:
     """The training with the stages of the curriculum that it names."""
     if not isinstance(training, dict) or not isinstance(training.get("stages"), str):
         return training
-    name = training["stages"]
-    if name not in curricula:
-        close = difflib.get_close_matches(name, sorted(curricula), n=1, cutoff=0.0)
-        raise ValueError(f"no curriculum {name!r}; did you mean {close[0]!r}")
-    return training | {"stages": curricula[name]}
+    return training | {"stages": _named(training["stages"], curricula, "curriculum")}
 
 
-def load_params(path: Path = Path("params.yaml")) -> Params:
+def _named(name: str, known: dict[str, Any], kind: str) -> Any:
+    if name not in known:
+        close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.0)
+        raise ValueError(f"no {kind} {name!r}" + (f"; did you mean {close[0]!r}" if close else ""))
+    return known[name]
+
+
+def params_text(path: Path = PARAMS_FILE, changes: Iterable[str] = ()) -> str:
+    """The text of the parameters with changes, ``section.key=value``; comments are kept.
+
+    Raises
+    ------
+    InputError : the file is missing or no YAML, or a change cannot be made.
+    """
+    try:
+        text = path.read_text()
+        for change in changes:
+            text = changed(text, change)
+    except FileNotFoundError:
+        raise InputError("no such parameter file", path=path, remedy="Run from the project's root") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from None
+    return text
+
+
+def load_params(path: Path = PARAMS_FILE, changes: Iterable[str] = ()) -> Params:
     """Read and check the parameters.
+
+    Parameters
+    ----------
+    changes : ``section.key=value``, in the place of what the file says.
 
     Raises
     ------
     InputError : the file is missing, is no YAML, or holds an unknown key or a value of the wrong type or range.
     """
     try:
-        raw = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise InputError("no such parameter file", path=path, remedy="Run from the project's root") from None
+        raw = yaml.safe_load(params_text(path, changes))
     except yaml.YAMLError as error:
         raise InputError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from None
     if not isinstance(raw, dict):
         raise InputError("holds no parameters", path=path)
+    return check_params(raw, path)
+
+
+def check_params(raw: dict[str, Any], path: Path) -> Params:
+    """Parameters as plain values, as one typed object.
+
+    Raises
+    ------
+    InputError : an unknown key or a value of the wrong type or range.
+    """
     try:
         return Params.model_validate(raw)
     except ValidationError as error:

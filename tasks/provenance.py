@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data.shards import manifest_hash
+from data.paths import given_path
+from data.shards import MANIFEST, manifest_hash
 from tasks.params import Params
 from tasks.workspace import Workspace
 
-_CODE = ("data", "model", "tasks/training.py")
+_CODE = ("data", "model", "tasks/training.py", "tasks/folds.py")
 
 
 def git_commit() -> str:
@@ -56,8 +57,12 @@ def fold_inputs_hash(params: Params, workspace: Workspace, species: str) -> str:
         "bootstrap_samples": params.evaluation.bootstrap_samples,
         "validation_share": params.peptides.validation_share,
         "calibration": [params.calibration.fold_spectra, file_hash(Path(__file__).with_name("calibration.py"))],
-        "training": folds.model_dump(mode="json", include={"training", "start", "test_noise_level"}),
+        "training": folds.model_dump(mode="json", include={"training", "start", "test_noise_level", "measured"}),
     }
+    if folds.measured.files:
+        content["all species"] = [[each.slug, each.name, each.labels] for each in params.species]
+        content["proteome"] = file_hash(workspace.proteomes / f"{species}.fasta")
+        content["measured"] = [file_hash(given_path(name, "measured.files")) for name in folds.measured.files]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -67,12 +72,16 @@ def file_hash(path: Path) -> str:
 
 
 def provenance(params: Params, workspace: Workspace) -> dict[str, str]:
-    """What the report and every run say of their inputs."""
+    """What the report and every run say of their inputs; of spectra, those that are there."""
+    shards = {
+        "clean spectra (manifest)": workspace.clean_shards,
+        "noisy spectra (manifest)": workspace.augmented_shards,
+        "corpus spectra (manifest)": workspace.corpus_shards,
+    }
     return {
         "git commit": git_commit(),
         "code": code_hash(),
-        "clean spectra (manifest)": manifest_hash(workspace.clean_shards),
-        "noisy spectra (manifest)": manifest_hash(workspace.augmented_shards),
+        **{name: manifest_hash(folder) for name, folder in shards.items() if (folder / MANIFEST).is_file()},
         "seed": str(params.seed),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",

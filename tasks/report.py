@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,25 @@ from matplotlib.colors import to_hex
 
 from data.atomic import make_folder, write_atomically
 from data.predictions import Prediction
+from data.seeding import derive
 from data.vocabulary import VOCABULARY
-from model.metrics import by_charge, by_length, precision_coverage, residue_confusion
+from model.breakdown import Grouping, break_down
+from model.metrics import bootstrap_intervals, evaluate, precision_coverage, residue_confusion
 from tasks import figures, trust_figures
+from tasks.baselines import AVERAGE, Comparison, compare, load_baselines
 from tasks.params import Params
 from tasks.report_data import METRICS, ReportData, gather
 from tasks.trust_table import DEFAULT_DECODING
 from tasks.workspace import Workspace
 
 _CURVE_POINTS = 100
+_GROUPS: dict[Grouping, tuple[str, str]] = {
+    "length": ("By length", "residues"),
+    "charge": ("By charge", "precursor charge"),
+    "missing": ("By missing fragments", "share of cleavages without a b or y ion"),
+    "modification": ("By modification", "modification"),
+}
+"""Title and axis of each grouping."""
 
 
 def write_report(root: Path, params: Params, provenance: dict[str, str]) -> Path:
@@ -47,7 +58,8 @@ def write_report(root: Path, params: Params, provenance: dict[str, str]) -> Path
 def headline(data: ReportData) -> dict[str, Any]:
     """The figures that `dvc metrics show` prints."""
     steps = data.params.network.steps
-    figures_of = {f"macro_{name}": round(data.macro(name), 4) for name in METRICS}
+    averages = {"macro": data.macro, "micro": evaluate(data.predictions)}
+    figures_of = {f"{kind}_{name}": round(getattr(a, name), 4) for kind, a in averages.items() for name in METRICS}
     by_model = {
         f"token_accuracy_clean_{model}_step_{steps}": round(
             accuracy["clean"][min(steps, len(accuracy["clean"])) - 1], 4
@@ -72,8 +84,17 @@ def render(data: ReportData) -> str:
             {fold.name: precision_coverage(fold.predictions) for fold in data.completed}
         ),
         steps=figures.accuracy_by_step(data.recursion, data.params.network.steps),
-        lengths=figures.by_group(by_length(data.predictions), "residues"),
-        charges=figures.by_group(by_charge(data.predictions), "precursor charge"),
+        micro=evaluate(data.predictions),
+        micro_intervals=bootstrap_intervals(
+            data.predictions, data.params.evaluation.bootstrap_samples, derive(data.params.seed, "bootstrap")
+        ),
+        groups=[
+            {"title": title, "figure": figures.by_group(found, label), "rows": found}
+            for grouping, (title, label) in _GROUPS.items()
+            if (found := break_down(data.predictions, grouping))
+        ],
+        comparisons=_comparisons(data),
+        not_entered=load_baselines().not_entered,
         losses=figures.loss_curves({name: training["curve"] for name, training in data.trainings.items()}),
         confusion=figures.confusion(labels, counts),
         trust=_trust(data.trust),
@@ -90,6 +111,14 @@ def render(data: ReportData) -> str:
             for sample in data.samples
         ],
     )
+
+
+def _comparisons(data: ReportData) -> list[Comparison]:
+    """Published figures with ours beside them."""
+    ours = {fold.slug: fold.report["metrics"] for fold in data.completed}
+    if data.completed:
+        ours[AVERAGE] = asdict(data.macro)
+    return compare(ours, data.params.cross_validation.measured.edition)
 
 
 def _trust(trust: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Gathers what the report shows from the files that the pipeline left."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from data.augmentation import source_name
 from data.batches import spectra_of_shards
 from data.errors import InputError
 from data.predictions import Prediction
-from data.proteomes import SPECIES
 from data.schema import Spectrum
 from data.shards import read_shards
+from model.metrics import Metrics, macro_average
+from tasks.data_cards import overview
+from tasks.folds import measured_spectra
 from tasks.params import Params
 from tasks.workspace import Workspace
 
@@ -55,6 +58,7 @@ class ReportData:
     recursion: dict[str, dict[str, list[float]]]
     trainings: dict[str, dict[str, Any]]
     trust: dict[str, Any]
+    data_cards: list[dict[str, Any]]
     samples: list[Sample]
     provenance: dict[str, str]
     params: Params
@@ -69,10 +73,15 @@ class ReportData:
         """Predictions of all folds."""
         return [prediction for fold in self.completed for prediction in fold.predictions]
 
-    def macro(self, metric: str) -> float:
-        """Mean of the completed folds; 0 where there is none."""
-        values = [fold.report["metrics"][metric] for fold in self.completed]
-        return float(np.mean(values)) if values else 0.0
+    @property
+    def macro(self) -> Metrics:
+        """Mean of the completed folds."""
+        return macro_average([Metrics(**fold.report["metrics"]) for fold in self.completed])
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the folds were tested on annotated spectra, not on predicted ones."""
+        return bool(self.params.cross_validation.measured.files)
 
 
 def gather(workspace: Workspace, params: Params, provenance: dict[str, str]) -> ReportData:
@@ -82,13 +91,14 @@ def gather(workspace: Workspace, params: Params, provenance: dict[str, str]) -> 
     ------
     InputError : the cross-validation or the training has not been run, or the folds were tested on other spectra.
     """
-    folds = [_fold(workspace, species.slug, species.name) for species in SPECIES]
-    _check_spectra(workspace, folds)
+    folds = [_fold(workspace, species.slug, species.name) for species in params.species]
+    _check_spectra(workspace, params, folds)
     return ReportData(
         folds=folds,
         recursion=_json(workspace.recursion_report),
         trainings={name: _json(workspace.model(name) / "training.json") for name in ("pretrained", "plain")},
         trust=_json(workspace.trust_report) if workspace.trust_report.exists() else {},
+        data_cards=overview(workspace.data_cards),
         samples=_samples(workspace, params, [fold for fold in folds if fold.completed]),
         provenance=provenance,
         params=params,
@@ -113,11 +123,14 @@ def _fold(workspace: Workspace, slug: str, name: str) -> Fold:
     return Fold(slug, name, report, predictions)
 
 
-def _check_spectra(workspace: Workspace, folds: list[Fold]) -> None:
-    """Refuse folds of other shards than those whose hash the page gives: ids are numbers, which any shards have."""
-    peptides: dict[str, str] = {}
-    for table in read_shards(workspace.augmented_shards, ["spectrum_id", "peptidoform"]):
-        peptides.update(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
+def _check_spectra(workspace: Workspace, params: Params, folds: list[Fold]) -> None:
+    """Refuse folds of other spectra than those that the page names: ids are numbers, which any shards have."""
+    peptides: dict[str, str | None] = {}
+    if params.cross_validation.measured.files:
+        peptides.update((s.spectrum_id, s.peptidoform) for s in measured_spectra(params, Counter()))
+    else:
+        for table in read_shards(workspace.augmented_shards, ["spectrum_id", "peptidoform"]):
+            peptides.update(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
     for fold in folds:
         for prediction in fold.predictions:
             if peptides.get(prediction.spectrum_id) != prediction.reference:
@@ -136,6 +149,9 @@ def _samples(workspace: Workspace, params: Params, folds: list[Fold]) -> list[Sa
     answered = sorted((p for p in fold.predictions if p.peptidoform), key=lambda p: -p.peptide_score)
     places = np.unique(np.linspace(0, len(answered) - 1, params.evaluation.sample_spectra).astype(int))
     chosen = {answered[place].spectrum_id: answered[place] for place in places} if answered else {}
+    if params.cross_validation.measured.files:
+        measured = {s.spectrum_id: s for s in measured_spectra(params, Counter())}
+        return [Sample(measured[name], measured[name], chosen[name]) for name in chosen]
     noisy = _spectra(workspace, chosen, source_name(params.cross_validation.test_noise_level))
     clean = _spectra(workspace, chosen, source_name(0.0))
     return [Sample(noisy[name], clean.get(name, noisy[name]), chosen[name]) for name in chosen if name in noisy]

@@ -74,7 +74,7 @@ def _correlation(
         tokens = answers.candidates[:, candidate]
         prefix = network.mass_evidence.masses[tokens].cumsum(1)
         with torch.no_grad():
-            observed = network.mass_evidence.ions(index, prefix)[0].numpy()
+            observed = network.mass_evidence.ions(index, prefix).intensity.numpy()
         residues = ["".join(vocabulary.tokens[number].residue for number in row if number != PAD) for row in tokens]
         usable = [
             row for row in np.flatnonzero(answers.exists[:, candidate]).tolist() if len(residues[row]) >= SHORTEST

@@ -14,15 +14,15 @@ from tasks.workspace import Workspace
 
 @task(name="proteomes", cache_policy=NO_CACHE)
 def make_proteomes(params: Params, workspace: Workspace) -> None:
-    """Write the FASTA files of the nine species and of the pre-training peptides."""
-    written = write_proteomes(params.proteomes, params.seed, workspace.proteomes)
+    """Write the FASTA files of the species and of the pre-training peptides."""
+    written = write_proteomes(params.proteomes, params.seed, workspace.proteomes, params.species)
     get_run_logger().info("%d proteomes in %s", len(written), workspace.proteomes)
 
 
 @task(name="peptides", cache_policy=NO_CACHE)
 def make_peptides(params: Params, workspace: Workspace) -> None:
     """Digest the proteomes into the peptide table."""
-    table = build_peptides(params.peptides, params.seed, workspace.proteomes, workspace.peptides)
+    table = build_peptides(params.peptides, params.seed, workspace.proteomes, workspace.peptides, params.species)
     get_run_logger().info("%d peptides in %s", table.num_rows, workspace.peptides)
 
 

@@ -17,19 +17,19 @@ from data.atomic import atomic_path, make_folder, write_atomically
 from data.augmentation import source_name
 from data.batches import SpectrumSet, pretraining_sets, spectra_of_shards
 from data.errors import InputError
-from data.peptides import held_out_sequences, training_mask
 from data.predictions import Prediction
 from data.readers import read_spectra
 from data.schema import Spectrum
 from data.seeding import derive
-from data.splits import validation_mask
 from data.vocabulary import VOCABULARY
+from model.breakdown import break_downs, with_missing_fragments
 from model.inference import Sequencer
 from model.metrics import bootstrap_intervals, evaluate, residue_confusion, token_accuracy_by_step
 from model.recipe import Recipe
 from model.settings import NetworkSettings, TrainingSettings
 from model.trainer import train
 from tasks.calibration import calibrate_model
+from tasks.folds import column_equals, fold_data
 from tasks.params import Params
 from tasks.workspace import Workspace
 
@@ -56,32 +56,21 @@ def train_model(params: dict[str, Any], root: str, name: str, evidence: bool) ->
 def run_fold(params: dict[str, Any], root: str, species: str) -> dict[str, Any]:
     """Train one fold without its species, predict its test spectra, write its figures, and return them."""
     settings, workspace = Params.model_validate(params), Workspace(Path(root))
-    forbidden = held_out_sequences(pq.read_table(workspace.peptides), species)
-    share = settings.peptides.validation_share
-    folds = settings.cross_validation
-
-    def may_train(table: pa.Table) -> NDArray[np.bool_]:
-        return training_mask(table, species, forbidden)
-
-    clean = workspace.clean_shards
-    seed = derive(settings.seed, "fold", species)
+    folds, seed = settings.cross_validation, derive(settings.seed, "fold", species)
+    data = fold_data(settings, workspace, species)
     summary = train(
         recipe=_recipe(settings, settings.network, folds.training, seed),
-        training_set=SpectrumSet.from_shards(clean, lambda table: may_train(table) & ~validation_mask(table, share)),
-        validation_set=SpectrumSet.from_shards(clean, lambda table: may_train(table) & validation_mask(table, share)),
+        training_set=data.training,
+        validation_set=data.validation,
+        real_set=data.measured,
         folder=workspace.fold_model(species),
         start=workspace.model("pretrained") if folds.start == "pretrained" else None,
     )
-    _, unseen = pretraining_sets(clean, share)
+    _, unseen = pretraining_sets(workspace.clean_shards, settings.peptides.validation_share)
     calibrate_model(settings, workspace.fold_model(species), unseen, settings.calibration.fold_spectra)
-    source = source_name(folds.test_noise_level)
-
-    def is_test(table: pa.Table) -> NDArray[np.bool_]:
-        return _column_equals(table, "fold", species) & _column_equals(table, "source", source)
-
-    test_spectra = list(spectra_of_shards(workspace.augmented_shards, is_test))
     sequencer = Sequencer(workspace.fold_model(species), threads=1, batch_size=settings.evaluation.batch_size)
-    predictions = list(sequencer.sequence(test_spectra, settings.evaluation.steps, keep_steps=True))
+    answers = sequencer.sequence(data.test, settings.evaluation.steps, keep_steps=True)
+    predictions = with_missing_fragments(answers, data.test)
     _write_predictions(predictions, workspace.fold_predictions(species))
     _write_confusion(predictions, workspace.fold_confusion(species))
     report = {
@@ -92,6 +81,15 @@ def run_fold(params: dict[str, Any], root: str, species: str) -> dict[str, Any]:
         "intervals": bootstrap_intervals(
             predictions, settings.evaluation.bootstrap_samples, derive(settings.seed, "bootstrap", species)
         ),
+        "by": {
+            grouping: {group: asdict(metrics) for group, metrics in groups.items()}
+            for grouping, groups in break_downs(predictions).items()
+        },
+        "training_spectra": {
+            "predicted": len(data.training),
+            "measured": len(data.measured) if data.measured is not None else 0,
+        },
+        "left_out": data.left_out,
         "token_accuracy_by_step": token_accuracy_by_step(predictions),
         "updates": summary.updates,
         "seconds": summary.seconds,
@@ -154,13 +152,9 @@ def _validation_spectra(workspace: Workspace, source: str) -> list[Spectrum]:
     """Spectra of a noise level that belong to no fold: the validation share of the pre-training peptides."""
 
     def keep(table: pa.Table) -> NDArray[np.bool_]:
-        return np.asarray(table.column("fold").is_null(), bool) & _column_equals(table, "source", source)
+        return np.asarray(table.column("fold").is_null(), bool) & column_equals(table, "source", source)
 
     return list(spectra_of_shards(workspace.augmented_shards, keep))
-
-
-def _column_equals(table: pa.Table, column: str, value: str) -> NDArray[np.bool_]:
-    return np.array([entry == value for entry in table.column(column).to_pylist()], np.bool_)
 
 
 def _write_predictions(predictions: list[Prediction], path: Path) -> None:

@@ -180,7 +180,7 @@ def _calibration(folder: Path, sets: Sets, judged: dict[str, Examples]) -> dict[
     assert calibration is not None
     predicted = [name for name, spectra in sets.items() if spectra[0].spectrum_id.startswith("synthetic:")]
     result = {name: _errors(calibration, [found]) for name, found in judged.items()}
-    return {"all predicted": _errors(calibration, [judged[name] for name in predicted])} | result
+    return result | {"all predicted": _errors(calibration, [judged[name] for name in predicted])}
 
 
 def _errors(calibration: Calibration, parts: Sequence[Examples]) -> dict[str, Any]:

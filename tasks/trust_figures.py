@@ -7,6 +7,9 @@ from matplotlib import pyplot as plt
 
 from tasks.figures import COLOURS, STYLE, svg
 
+_FEWEST = 10
+"""Cases of a bin that is drawn."""
+
 Bins = Sequence[tuple[float, float, int]]
 
 
@@ -18,7 +21,7 @@ def reliability(parts: Mapping[str, Mapping[str, Bins]]) -> str:
             axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
             for (name, bins), colour in zip(parts.items(), COLOURS, strict=False):
                 for when, dash in (("before", ":"), ("after", "-")):
-                    points = bins[f"{unit}_{when}"]
+                    points = [point for point in bins[f"{unit}_{when}"] if point[2] >= _FEWEST]
                     label = name if when == "after" else None
                     axes.plot(
                         [p[0] for p in points], [p[1] for p in points], dash, color=colour, label=label, marker="."
@@ -53,7 +56,7 @@ def false_discoveries(parts: Mapping[str, Mapping[str, Sequence[Mapping[str, Any
                 points = [entry for entry in estimates[estimate] if entry["true"] is not None]
                 values = [p["estimated"] for p in points], [p["true"] for p in points]
                 axes.plot(*values, color=colour, label=name, marker="o", markersize=4)
-            axes.set(xlabel=f"estimated by {estimate}", xlim=(0, 0.22), ylim=(0, None))
+            axes.set(xlabel=f"estimated by {estimate}", xlim=(0, 0.22), ylim=(0, 1))
         panels[0].set_ylabel("true share of wrong peptides")
         panels[0].legend(frameon=False, fontsize=7)
         return svg(figure)

@@ -30,8 +30,32 @@ class Workspace:
         """Validation and test spectra at each noise level."""
         return self.root / "shards" / "augmented"
 
+    @property
+    def corpus(self) -> Path:
+        """The peptide table of the network that is shipped."""
+        return self.root / "raw" / "corpus.parquet"
+
+    @property
+    def corpus_shards(self) -> Path:
+        """Predicted spectra of the corpus."""
+        return self.root / "shards" / "corpus"
+
+    @property
+    def downloads(self) -> Path:
+        """Files of public data sets, in the layout of a mirror."""
+        return self.root / "raw" / "sets"
+
+    def real_shards(self, name: str) -> Path:
+        """Spectra of an imported data set."""
+        return self.root / "shards" / "real" / name
+
+    @property
+    def data_cards(self) -> Path:
+        """What the imported data sets hold."""
+        return self.root / "reports" / "data"
+
     def model(self, name: str) -> Path:
-        """A trained model: ``pretrained`` or ``plain``."""
+        """A trained model: ``pretrained``, ``plain``, or ``base``, which is shipped."""
         return self.root / "models" / name
 
     def fold_model(self, species: str) -> Path:
@@ -78,6 +102,30 @@ class Workspace:
     def ablation_table(self) -> Path:
         """The ablation table as Markdown."""
         return self.root / "reports" / "ablations.md"
+
+    def studied_size(self, name: str) -> Path:
+        """The network of one of the sizes that the study compares."""
+        return self.root / "study" / name.replace(" ", "-")
+
+    @property
+    def study_table(self) -> Path:
+        """The sizes and the search of settings, as Markdown."""
+        return self.root / "reports" / "study.md"
+
+    @property
+    def bridge(self) -> Path:
+        """Spectra, networks and figures of the strategies from synthetic to real."""
+        return self.root / "bridge"
+
+    @property
+    def bridge_table(self) -> Path:
+        """The strategies in one table, as Markdown."""
+        return self.root / "reports" / "bridge.md"
+
+    @property
+    def noise_profiles(self) -> Path:
+        """Fitted noise profiles, as a section of params.yaml; their figures beside it as Markdown."""
+        return self.root / "reports" / "noise_profiles.yaml"
 
     @property
     def tracking_uri(self) -> str:

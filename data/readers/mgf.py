@@ -1,5 +1,6 @@
 """MGF (Matrix Science): spectra framed one by one, so that a broken one costs no other, and parsed by pyteomics."""
 
+import re
 from collections.abc import Iterator
 from io import TextIOWrapper
 from itertools import chain
@@ -12,6 +13,7 @@ from pyteomics.auxiliary import PyteomicsError
 from data.readers.record import Record, number, stated_charges
 
 _EMPTY = np.empty(0)
+_SCAN = re.compile(r"(?:\w+:)?(\d+)")
 _BEGIN, _END = "BEGIN IONS", "END IONS"
 _UNREADABLE = (PyteomicsError, ValueError, KeyError, IndexError, TypeError)
 """What pyteomics raises on a spectrum that is none; the last where there is no end of it."""
@@ -35,7 +37,16 @@ def read_mgf(stream: BinaryIO, name: str) -> Iterator[Record]:
                 charges=stated_charges(params.get("charge", header.get("CHARGE"))),
                 peptide=params.get("seq"),
                 retention_time=number(params.get("rtinseconds")),
+                names=_names(params),
             )
+
+
+def _names(params: dict[str, Any]) -> tuple[str, ...]:
+    """The title, and the scan number of ``SCANS=``, which may name a file (``F1:2478``) or end a range."""
+    names = [str(params["title"])] if params.get("title") else []
+    if scan := _SCAN.match(str(params.get("scans", ""))):
+        names.append(f"scan={int(scan[1])}")
+    return tuple(names)
 
 
 def _entries(text: TextIOWrapper, header: dict[str, str]) -> Iterator[list[str]]:

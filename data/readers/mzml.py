@@ -19,6 +19,7 @@ def read_mzml(stream: BinaryIO, name: str) -> Iterator[Record]:
             f"{name}:{_native_id(entry.get('id', f'index={index}'))}",
             entry.get("m/z array", _EMPTY),
             entry.get("intensity array", _EMPTY),
+            names=tuple(entry[key] for key in ("id", "spectrum title") if entry.get(key)),
         )
         if entry.get("ms level", 2) != 2:
             record.skip = f"MS{entry['ms level']} spectrum"

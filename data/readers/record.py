@@ -30,6 +30,7 @@ class Record:
     ----------
     spectrum_id : ``<file>:<index or native id>``.
     skip : a reason found by the format itself.
+    names : by which others may call the spectrum: its title, its scan number (``scan=17``), its native id.
     charges : as stated; several give one spectrum each.
     """
 
@@ -39,11 +40,14 @@ class Record:
     precursor_mz: float | None = None
     charges: Sequence[int] = ()
     peptide: str | None = None
+    source: str | None = None
+    species: str | None = None
     retention_time: float | None = None
     collision_energy: float | None = None
     instrument: str | None = None
     fragmentation: str | None = None
     skip: str | None = None
+    names: tuple[str, ...] = ()
 
 
 def to_spectra(record: Record, unannotated: Counter[str]) -> Iterator[Spectrum]:
@@ -73,6 +77,8 @@ def to_spectra(record: Record, unannotated: Counter[str]) -> Iterator[Spectrum]:
             collision_energy=record.collision_energy,
             instrument=record.instrument,
             fragmentation=record.fragmentation,
+            source=record.source,
+            species=record.species,
         )
 
 

@@ -9,6 +9,9 @@ import time
 import pytest
 from pyteomics.mztab import MzTab
 
+from app.evaluate import as_text, groupings
+from data.errors import InputError
+
 
 def one_line(done, status):
     """The error: one line, no traceback, this status."""
@@ -50,7 +53,7 @@ def test_skips_are_reported(peptrm, model, mgf, tmp_path):
     mgf.write_text(mgf.read_text() + "BEGIN IONS\nPEPMASS=500\nCHARGE=0+\n100 1\nEND IONS\n")
     done = peptrm("sequence", mgf, "-o", tmp_path / "out.tsv", "--model", model)
     assert done.returncode == 0
-    assert "1 spectra skipped: precursor charge not in 1–8" in done.stderr
+    assert "1 spectrum skipped: precursor charge not in 1–8" in done.stderr
 
 
 def test_evaluate_prints_one_json_object(peptrm, model, mgf):
@@ -63,6 +66,21 @@ def test_evaluate_prints_one_json_object(peptrm, model, mgf):
         assert 0 <= result[name] <= 1
     assert result["seconds"] > 0
     assert "peptide recall" in peptrm("evaluate", mgf, "--model", model).stdout
+
+
+def test_evaluate_by_groups_of_spectra(peptrm, model, mgf):
+    done = peptrm("evaluate", mgf, "--json", "--model", model, "--by", "missing,length,charge,modification", "-q")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    groups = result["by"]
+    counts = {name: {group: figures["n_spectra"] for group, figures in found.items()} for name, found in groups.items()}
+    assert counts == {"length": {"to 9": 3}, "charge": {"2": 3}, "missing": {"none": 3}, "modification": {"none": 3}}
+    table = "\n".join(as_text(result))
+    assert all(f"by {name} " in table for name in groups)
+    assert groupings("charge, length") == ("length", "charge")
+    assert groupings(None) == ()
+    with pytest.raises(InputError, match="no grouping 'mass'"):
+        groupings("length,mass")
 
 
 def test_evaluate_without_annotations_is_bad_input(peptrm, model, mgf):
@@ -101,7 +119,9 @@ def test_folders_missing_files_and_outputs(peptrm, model, mgf, tmp_path):
     def sequence(file, out):
         return peptrm("sequence", file, "-o", out, "--model", model, "-q")
 
-    assert "is a folder" in one_line(sequence(tmp_path, tmp_path / "out.tsv"), 2)
+    (tmp_path / "empty").mkdir()
+    assert "holds no spectra file" in one_line(sequence(tmp_path / "empty", tmp_path / "out.tsv"), 2)
+    assert "no file matches" in one_line(sequence(tmp_path / "*.mzML", tmp_path / "out.tsv"), 2)
     assert "no such file" in one_line(sequence(tmp_path / "none.mgf", tmp_path / "out.tsv"), 2)
     assert "folder does not exist" in one_line(sequence(mgf, tmp_path / "none" / "out.tsv"), 1)
     assert ".docx" in one_line(sequence(mgf, tmp_path / "out.docx"), 2)
@@ -123,22 +143,60 @@ def test_debug_shows_the_traceback(peptrm, model, tmp_path):
     assert "Traceback" in done.stderr
 
 
-def test_interrupt_leaves_nothing_half_written(model, mgf, tmp_path):
+def test_an_interrupted_run_goes_on(peptrm, model, mgf, tmp_path):
     long = tmp_path / "long.mgf"
-    long.write_text(mgf.read_text() * 20_000)
-    out = tmp_path / "out.tsv"
-    words = [sys.executable, "-m", "app.main", "sequence", str(long), "-o", str(out), "--model", str(model)]
-    run = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-    for _ in range(600):
-        if list(tmp_path.glob(".out.tsv*")) or run.poll() is not None:
-            break
-        time.sleep(0.1)
-    time.sleep(0.5)
+    long.write_text(mgf.read_text() * 400)
+    words = ["sequence", long, "--model", model, "--decoding", "argmax", "--steps", 1, "-o"]
+    out = tmp_path / "out.mztab"
+    run = subprocess.Popen(
+        [sys.executable, "-m", "app.main", *map(str, words), str(out)], stderr=subprocess.PIPE, text=True
+    )
+    journal = tmp_path / "out.mztab.resume"
+    while run.poll() is None and not (journal.exists() and journal.read_text().count("\n") >= 2):
+        time.sleep(0.02)
     run.send_signal(signal.SIGINT)
     _, error = run.communicate(timeout=60)
     assert run.returncode == 130, error
     assert "Traceback" not in error
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["long.mgf", "three.mgf"]
+    assert "--resume" in error and "partial-out.mztab" in error
+    assert sorted(path.name for path in tmp_path.glob("*out*")) == ["out.mztab.resume", "partial-out.mztab"]
+    done = len(MzTab(str(tmp_path / "partial-out.mztab")).spectrum_match_table)
+    assert 0 < done < 1200
+    resumed = peptrm(*words, out, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "of these by the interrupted run before" in resumed.stderr
+    assert sorted(path.name for path in tmp_path.glob("*out*")) == ["out.mztab"]
+    whole = tmp_path / "whole.mztab"
+    assert peptrm(*words, whole).returncode == 0
+    assert whole.read_bytes() == out.read_bytes()
+    assert "complete already" in peptrm(*words, out, "--resume").stderr
+
+
+def test_spectra_come_from_standard_input_folders_and_globs(model, mgf, tmp_path):
+    def sequence(*words, stdin=None):
+        command = [
+            sys.executable,
+            "-m",
+            "app.main",
+            "sequence",
+            *map(str, words),
+            "--model",
+            str(model),
+            "--steps",
+            "1",
+        ]
+        done = subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stderr.decode()
+
+    log = tmp_path / "run.log"
+    said = sequence("-", "-o", tmp_path / "stdin.tsv", "--log-file", log, "-q", stdin=mgf.read_bytes())
+    assert said == ""
+    assert "3 spectra sequenced" in log.read_text() and "peptrm sequence -" in log.read_text()
+    sequence(tmp_path, "-o", tmp_path / "folder.tsv")
+    sequence(tmp_path / "t*.mgf", mgf, "-o", tmp_path / "glob.tsv")
+    folder, piped = (tmp_path / "folder.tsv").read_text(), (tmp_path / "stdin.tsv").read_text()
+    assert folder == (tmp_path / "glob.tsv").read_text() == piped.replace("stdin.mgf", "three.mgf")
 
 
 def test_modifications_are_asked_for_and_listed(peptrm, model, mgf, tmp_path):
@@ -146,7 +204,9 @@ def test_modifications_are_asked_for_and_listed(peptrm, model, mgf, tmp_path):
     words = ("--modification", "Phospho:S", "--fixed", "TMT6plex:K", "--max-modifications", 1)
     done = peptrm("sequence", mgf, "-o", out, "--model", model, *words)
     assert done.returncode == 0, done.stderr
-    assert "[UNIMOD, UNIMOD:737, TMT6plex, ]" in out.read_text()
+    tables = MzTab(str(out))
+    assert [(each["name"], each["site"]) for each in tables.fixed_mods.values()] == [("TMT6plex", "K")]
+    assert [(each["name"], each["site"]) for each in tables.variable_mods.values()] == [("Phospho", "S")]
     error = one_line(
         peptrm("sequence", mgf, "-o", tmp_path / "b.tsv", "--model", model, "--modification", "Phosfo:S"), 2
     )

@@ -1,9 +1,11 @@
 """The batch reader: what it holds, what it draws, and that difficulty comes with the request."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from data.batches import LengthBalancedSampler, SpectrumSet
+from data.batches import LengthBalancedSampler, SourceBalancedSampler, SpectrumSet
 from data.errors import InputError
 from data.schema import Spectrum
 from data.settings import NoiseSettings, PreprocessingSettings
@@ -62,3 +64,28 @@ def test_unannotated_spectra_and_empty_sets_are_refused(spectra):
         SpectrumSet.from_spectra(spectra)
     with pytest.raises(InputError, match="no spectra"):
         SpectrumSet.from_spectra([])
+
+
+def test_large_sources_are_equally_frequent_and_so_are_their_peptides():
+    letters = "GASPVTLNDQEMFYW"
+    spectra = []
+    for source, peptides, copies in (("large", 200, 1), ("half", 100, 1), ("few", 5, 20)):
+        for number in range(peptides):
+            text = "".join(letters[(number // 15**place) % 15] for place in range(3)) + source[0].upper() * 4 + "K"
+            row = Spectrum(text, 500.0, 2, np.array([200.0]), np.ones(1, np.float32), text)
+            spectra += [replace(row, source=source)] * (copies if number == 0 else 1)
+    held = SpectrumSet.from_spectra(spectra)
+    sampler = SourceBalancedSampler(held)
+    rows = sampler.draw(20_000, np.random.default_rng(3))
+    share = {name: (held.source[rows] == place).mean() for place, name in enumerate(held.source_names)}
+    # 50 peptides and more count alike, 5 peptides a tenth of that
+    assert share["large"] == pytest.approx(10 / 21, abs=0.02)
+    assert share["half"] == pytest.approx(10 / 21, abs=0.02)
+    assert share["few"] == pytest.approx(1 / 21, abs=0.01)
+    few = rows[held.source[rows] == held.source_names.index("few")]
+    first = held.tokens[few] == held.tokens[held.source == held.source_names.index("few")][0]
+    assert first.all(1).mean() == pytest.approx(1 / 5, abs=0.06)  # although it has 20 of the 24 spectra
+    among = sampler.draw(100, np.random.default_rng(3), among=["few"])
+    assert {held.source_names[place] for place in held.source[among]} == {"few"}
+    with pytest.raises(InputError, match="of nowhere"):
+        sampler.draw(1, np.random.default_rng(3), among=["nowhere"])

@@ -18,6 +18,7 @@ SILENT = NoiseSettings(
     noise_peaks=0,
     peak_error_ppm=0,
     spectrum_error_ppm=0,
+    precursor_error_ppm=0,
     intensity_sigma=0,
     isotopes=False,
     neutral_loss_probability=0,
@@ -117,6 +118,17 @@ def test_mass_errors_have_the_widths_asked_for():
     shared = errors_ppm(replace(SILENT, spectrum_error_ppm=3), 1.0)
     assert np.ptp(shared, axis=1).max() < 1e-6
     assert shared[:, 0].std() == pytest.approx(3, rel=0.1)
+
+
+@pytest.mark.parametrize("clean_rows", [0, 50])
+def test_the_precursor_is_misread_too_where_there_is_noise(clean_rows):
+    peaks = PeakBatch.from_spectra([spectrum()] * ROWS)
+    tokens = np.tile(VOCABULARY.encode(PEPTIDE), (ROWS, 1))
+    level = np.where(np.arange(ROWS) < clean_rows, 0.0, 0.5)
+    made = add_noise(peaks, tokens, replace(SILENT, precursor_error_ppm=4), level, np.random.default_rng(1))
+    error_ppm = (made.precursor_mz / peaks.precursor_mz - 1) * 1e6
+    assert not error_ppm[:clean_rows].any()
+    assert error_ppm[clean_rows:].std() == pytest.approx(2, rel=0.1)
 
 
 def test_intensities_vary_log_normally():

@@ -1,6 +1,7 @@
 """The nine species, their generator, and FASTA files."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from data.proteomes import (
     GENERAL,
     SPECIES,
     Protein,
+    Species,
     composition,
     generate_proteome,
     read_fasta,
@@ -94,6 +96,22 @@ def test_given_proteomes_are_taken_plain_or_compressed(tmp_path: Path) -> None:
     assert len(read_fasta(tmp_path / "out" / "general.fasta")) == 3
 
 
+def test_other_species_may_lack_their_file_where_that_is_asked_for(tmp_path: Path, monkeypatch) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "one.fasta").write_text(">first\nPEPTIDEK\n")
+    species = (Species("Species one", "one", 10), Species("Species two", "two", 11))
+    monkeypatch.setenv("PEPTRM_TEST_FOLDER", str(given))
+    settings = ProteomeSettings(folder="$PEPTRM_TEST_FOLDER", proteins_per_species=2, general_proteins=2)
+    with pytest.raises(InputError, match="lacks the proteome of two"):
+        write_proteomes(settings, 1, tmp_path / "out", species)
+    written = write_proteomes(replace(settings, generate_missing=True), 1, tmp_path / "out", species)
+    assert [len(read_fasta(path)) for path in written] == [1, 2, 2]
+    monkeypatch.delenv("PEPTRM_TEST_FOLDER")
+    with pytest.raises(InputError, match="PEPTRM_TEST_FOLDER is not set"):
+        write_proteomes(settings, 1, tmp_path / "out", species)
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -102,7 +120,7 @@ def test_given_proteomes_are_taken_plain_or_compressed(tmp_path: Path) -> None:
         (b"\x89PNG\r\n\x1a\n\x00", "is no text"),
         (b">a\n>b\nPEP\n", "a: the entry has no sequence"),
         (b">a\nPEP1TIDE\n", "a: the entry holds characters"),
-        (gzip.compress(b">a\nPEPTIDE\n" * 50)[:-12], "gzip compression is damaged"),
+        (gzip.compress(b">a\nPEPTIDE\n" * 50, mtime=0)[:-12], "gzip compression is damaged"),
         (b"\x1f\x8bnothing", "gzip compression is damaged"),
     ],
 )

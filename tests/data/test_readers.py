@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyteomics import mgf as pyteomics_mgf
+from pyteomics import ms2 as pyteomics_ms2
 
 from data.errors import InputError
 from data.readers import read_spectra
@@ -207,10 +208,6 @@ def test_every_annotated_file_reads_to_its_end(mirror):
 def test_every_raw_file_is_read_or_refused_clearly(mirror):
     spectra_of = {}
     for path in sorted((mirror / "raw").iterdir()):
-        if path.suffix == ".ms2":
-            with pytest.raises(InputError, match="no known format"):
-                read_spectra(path)
-            continue
         spectra, skipped = read(path)
         spectra_of[path.name] = len(spectra)
         assert len(spectra) + sum(skipped.values()) > 0, path.name
@@ -218,6 +215,72 @@ def test_every_raw_file_is_read_or_refused_clearly(mirror):
     assert spectra_of["tmt10_trial8.mzML"] == spectra_of["tmt10_trial8.mzXML"] == 4
     assert spectra_of["nist_bsa_consensus.msp"] == 725
     assert spectra_of["proteometools_FTMS_HCD_20_sample.msp"] == 82
+
+
+def test_ms2_is_read_as_pyteomics_reads_it(mirror):
+    path = mirror / "raw" / "demo.ms2"
+    ours = {}
+    for spectrum in read_spectra(path):
+        ours.setdefault(spectrum.spectrum_id.partition("/")[0], []).append(spectrum)
+    theirs = list(pyteomics_ms2.read(str(path), use_index=False))
+    assert [f"demo.ms2:scan={int(entry['params']['scan'][0])}" for entry in theirs] == list(ours)
+    for entry, spectra in zip(theirs, ours.values(), strict=True):
+        assert [spectrum.precursor_charge for spectrum in spectra] == entry["params"]["charge"]
+        assert all(spectrum.precursor_mz == entry["params"]["precursor m/z"] for spectrum in spectra)
+        present = entry["intensity array"] > 0
+        assert np.array_equal(spectra[0].mz, np.sort(entry["m/z array"][present]))
+
+
+def test_ms2_values_and_skips(tmp_path):
+    path = tmp_path / "run.ms2"
+    good = "S\t7\t7\t500.25\nI\tRTime\t1.5\nZ\t2\t999.49\n100.5 10\n200.5 40\n"
+    path.write_text(
+        "H\tCreationDate\ttoday\n" + good + "S\t8\n100 1\n" + good.replace("\t7", "\t9").replace("10\n", "x\n")
+    )
+    (spectrum,), skipped = read(path)
+    assert (spectrum.spectrum_id, spectrum.precursor_mz, spectrum.precursor_charge) == ("run.ms2:scan=7", 500.25, 2)
+    assert spectrum.retention_time == 90
+    assert spectrum.intensity.tolist() == [0.25, 1.0]
+    assert skipped == {"malformed spectrum": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("run.raw", b"\x01\xa1F\0i\0n\0n\0i\0g\0a\0n\0" + bytes(50), "Thermo.*ThermoRawFileParser -i=run.raw"),
+        ("run.wiff", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(50), "SCIEX.*msconvert run.wiff"),
+        ("run.d/analysis.tdf", b"SQLite format 3\0", r"run\.d: .*Bruker.*msconvert run\.d"),
+    ],
+)
+def test_raw_data_of_instruments_say_how_to_convert_them(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_spectra(path)
+    for kind in ("folder.d", "folder.raw"):
+        (tmp_path / kind).mkdir()
+        with pytest.raises(InputError, match=f"msconvert {kind}"):
+            read_spectra(tmp_path / kind)
+
+
+def test_comments_of_sptxt_are_no_spectrum(tmp_path):
+    path = tmp_path / "library.sptxt"
+    entry = "Name: PEPTIDEK/2\nLibID: 0\nPrecursorMZ: 464.7\nComment: Mods=0\nNumPeaks: 1\n100.5\t10\tb1\n\n"
+    path.write_text("### SpectraST (version 5.0)\n### Extracted from: run\n" + entry)
+    (spectrum,), skipped = read(path)
+    assert (spectrum.peptidoform, spectrum.spectrum_id, skipped) == ("PEPTIDEK", "library.sptxt:0", {})
+
+
+def test_spectra_bear_the_names_that_others_call_them_by(tmp_path, mirror):
+    path = tmp_path / "run.mgf"
+    path.write_text(GOOD.replace("TITLE=a", "TITLE=run.17.17.2\nSCANS=F1:17") + GOOD)
+    assert [names for _, names in read_spectra(path).with_names()] == [
+        ("index=0", "run.17.17.2", "scan=17"),
+        ("index=1", "a"),
+    ]
+    ((_, names),) = read_spectra(mirror / "raw" / "sage_one_peptide.mzML").with_names()
+    assert names[:2] == ("index=0", "controllerType=0 controllerNumber=1 scan=30069")
 
 
 def test_peaks_equal_those_that_pyteomics_reads(mirror):

@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 _TRACKED = ("app", "data", "model", "tasks", "flows", ".dvc", ".dvcignore", ".gitignore", "dvc.yaml", "prefect.yaml")
-_TRACKED += ("prefect.toml", "params.yaml", "pyproject.toml", "README.md")
+_TRACKED += ("prefect.toml", "params.yaml", "pyproject.toml", "README.md", "profiles")
 
 
 def tiny_params() -> dict[str, Any]:
@@ -123,17 +123,19 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}/api"
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(f"{url}/health", timeout=2)
-            break
-        except OSError:
-            time.sleep(0.5)
-    else:
-        pytest.fail("the Prefect server did not start")
-    yield url
-    server.terminate()
-    server.wait(30)
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{url}/health", timeout=2)
+                break
+            except OSError:
+                time.sleep(0.5)
+        else:
+            pytest.fail("the Prefect server did not start")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,14 @@ import time
 from importlib.util import find_spec
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from data.errors import PepTRMError
 from data.proteomes import SPECIES
+from tasks.deployments import start_deployment
+from tests.flows.conftest import free_port
 
 FIRST = SPECIES[0].slug
 
@@ -50,6 +56,27 @@ def test_the_deployment_runs_the_pipeline_to_its_end(finished, prefect_server):
         worker.wait(30)
 
 
+def test_a_deployment_is_started_on_a_running_server_and_nowhere_else(prefect_server):
+    with temporary_settings(restore_defaults={PREFECT_API_URL}), pytest.raises(PepTRMError, match="names no Prefect"):
+        start_deployment("by-hand/started")
+    nobody = f"http://127.0.0.1:{free_port()}/api"
+    with (
+        temporary_settings({PREFECT_API_URL: nobody}),
+        pytest.raises(PepTRMError, match=r"does not answer.*make serve"),
+    ):
+        start_deployment("by-hand/started")
+    with temporary_settings({PREFECT_API_URL: prefect_server}), get_client(sync_client=True) as client:
+        with pytest.raises(PepTRMError, match=r"has no deployment by-hand/started.*prefect deploy"):
+            start_deployment("by-hand/started")
+        client.create_work_pool(WorkPoolCreate(name="by-hand", type="process"))
+        flow = client.create_flow_from_name("by-hand")
+        deployment = client.create_deployment(flow, "started", work_pool_name="by-hand")
+        run = start_deployment("by-hand/started")
+        assert (run.pool, run.workers) == ("by-hand", 0)
+        taken = client.read_flow_run(run.id)
+        assert taken.deployment_id == deployment and taken.state.is_scheduled() and run.id in run.page
+
+
 @pytest.mark.parametrize("runner", ["threads", "processes", "dask", "ray"])
 def test_every_task_runner_gives_the_same_weights(clone, finished, runner):
     if runner == "ray" and find_spec("prefect_ray") is None:
@@ -81,6 +108,16 @@ def test_a_killed_run_does_not_train_finished_folds_again(clone):
     after = folds_of(clone)
     assert len(after) == 9
     assert all(after[name] == before[name] for name in finished_folds)
+
+
+def test_folds_whose_results_prefect_has_lost_are_kept(clone):
+    # What a kill leaves that falls between a fold's receipt and the storing of its task's result.
+    folder = clone.root / "emptied"
+    clone.env |= {"PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(folder)}
+    before = folds_of(clone)
+    done = clone.run("python", "-m", "flows.cross_validate")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(folder.iterdir()) and folds_of(clone) == before
 
 
 def test_a_failing_fold_is_retried_and_reported_while_the_others_finish(clone):

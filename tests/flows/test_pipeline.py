@@ -59,6 +59,13 @@ def test_a_changed_knob_makes_exactly_the_stages_that_read_it_stale(finished, se
         finished.write_params(params)
 
 
+def test_a_dry_run_says_what_is_fresh(finished):
+    done = finished.run("python", "-m", "flows.nine_species_cv", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    states = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines()[1:9]}
+    assert set(states.values()) == {"fresh"} and len(states) == 8
+
+
 def test_metrics_and_plots_work_offline(finished):
     shown = finished.run("dvc", "metrics", "show", "--json")
     assert json.loads(shown.stdout)[""]["data"]["workspace/reports/metrics.json"]["data"]["folds_completed"] == 9

@@ -10,7 +10,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from data.errors import CorruptedDataError
+from data.errors import CorruptedDataError, InputError
 from model.calibration import (
     PEPTIDE_FEATURES,
     Calibration,
@@ -46,6 +46,33 @@ def test_logistic_regression_is_that_of_scikit_learn():
     # the penalty is on the mean loss here, and on the sum of losses there
     theirs = LogisticRegression(C=1 / (1e-3 * 400), tol=1e-10).fit(standard, right).decision_function(standard)
     assert ours == pytest.approx(theirs, abs=1e-3)
+
+
+def test_a_choice_of_two_is_the_logistic_regression_of_their_difference():
+    rng = np.random.default_rng(3)
+    feature = rng.normal(size=(300, 2, 3))
+    first = rng.random(300) < sigmoid((feature[:, 0] - feature[:, 1]) @ [1.0, -0.5, 0.0])
+    right = np.stack([first, ~first], 1)
+    ours = Logistic.fit_choice(feature, np.ones_like(right), right)(feature)
+    standard = (feature - feature.mean((0, 1))) / feature.std((0, 1))
+    regression = LogisticRegression(C=1 / (1e-3 * 300), fit_intercept=False, tol=1e-10)
+    theirs = regression.fit(standard[:, 0] - standard[:, 1], first)
+    difference = theirs.decision_function(standard[:, 0] - standard[:, 1])
+    assert ours[:, 0] - ours[:, 1] == pytest.approx(difference, abs=1e-3)
+
+
+def test_a_choice_learns_nothing_of_candidates_that_do_not_exist_or_of_spectra_without_a_choice():
+    rng = np.random.default_rng(4)
+    feature = rng.normal(size=(40, 3, 2))
+    exists = np.ones((40, 3), bool)
+    exists[:, 2] = False
+    right = feature[:, :, 0] == feature[:, :2, 0].max(1, keepdims=True)
+    plain = Logistic.fit_choice(feature, exists, right)
+    strange = feature.copy()
+    strange[:, 2] = 1e3
+    assert Logistic.fit_choice(strange, exists, right | ~exists).weight == pytest.approx(plain.weight)
+    with pytest.raises(InputError, match="both right and wrong"):
+        Logistic.fit_choice(feature, exists, np.ones_like(right))
 
 
 def test_separable_classes_give_finite_logits():
@@ -88,7 +115,7 @@ def calibration():
     model = Logistic.fit(feature, feature[:, 0] > 0)
     curve = Isotonic.fit(feature[:, 0], feature[:, 0] > 0)
     residue = ResidueCalibration.fit(("head",), {"head": sigmoid(feature[:, 0])}, feature[:, 1], feature[:, 0] > 0)
-    return Calibration({"head": residue}, model, curve, model, {"spectra": 60})
+    return Calibration({"head": residue}, model, model, curve, model, {"spectra": 60})
 
 
 def test_a_calibration_comes_back_from_its_file(tmp_path):

@@ -8,8 +8,16 @@ import torch
 from pyteomics import mass
 
 from data.vocabulary import GAP, STOP, VOCABULARY
-from model.evidence import AHEAD_FEATURE, LEFT_FEATURES, SERIES_FEATURES, MassEvidence, strongest_within
+from model.evidence import (
+    AHEAD_FEATURE,
+    ISOTOPE_FEATURES,
+    LEFT_FEATURES,
+    SERIES_FEATURES,
+    MassEvidence,
+    candidate_features,
+)
 from model.hypothesis import read_hypothesis
+from model.peak_lookup import strongest_within
 from model.settings import NetworkSettings
 
 PROTON = mass.nist_mass["H+"][0][0]
@@ -129,7 +137,7 @@ def test_nearest_of_two_keys_by_brute_force():
     keys = torch.tensor(np.sort(rng.uniform(0, 100, (3, 50)), 1), dtype=torch.float32)
     values = torch.tensor(rng.random((3, 50)), dtype=torch.float32)
     query = torch.tensor(rng.uniform(-5, 105, (3, 200)), dtype=torch.float32)
-    value, distance = strongest_within(keys, values, query, torch.full_like(query, 0.5))
+    value, distance, position = strongest_within(keys, values, query, torch.full_like(query, 0.5))
     for row in range(3):
         for column in range(200):
             q = query[row, column]
@@ -137,7 +145,9 @@ def test_nearest_of_two_keys_by_brute_force():
             near = [k for k in (after - 1, after) if 0 <= k < 50 and abs(keys[row, k] - q) <= 0.5]
             expected = max((values[row, k].item() for k in near), default=0.0)
             assert value[row, column].item() == pytest.approx(expected)
-            if not near:
+            if near:
+                assert values[row, position[row, column]].item() == pytest.approx(expected)
+            else:
                 assert distance[row, column] == 0.5
 
 
@@ -166,6 +176,32 @@ def test_without_an_end_there_is_no_anchor_on_the_right(spectrum):
     *_, ids = spectrum
     evidence = evidence_of(spectrum, ids, settings=replace(SETTINGS, right_anchor=True))
     assert evidence.candidate[..., LEFT_FEATURES:].abs().max() == 0
+
+
+def test_isotopes_tell_first_peaks_from_later_ones_and_the_charge(spectrum):
+    *_, total, _, ids = spectrum
+    cleavages = np.cumsum(VOCABULARY.masses[ids])[[3, 7]]
+    first = [fragments(cleavages[0], total)[1], fragments(cleavages[1], total)[3]]  # y and y++
+    spacing = mass.nist_mass["C"][13][0] - mass.nist_mass["C"][12][0]
+    mz = np.array([first[0], first[0] + spacing, first[1], first[1] + spacing / 2])
+    order = np.argsort(mz)
+    made = (mz[order], np.array([1.0, 0.8, 0.9, 0.7], np.float32)[order], total, 3, ids)
+    settings = replace(SETTINGS, isotope_evidence=True, right_anchor=True)
+    evidence = evidence_of(made, [*ids, STOP], settings=settings)
+    assert evidence.candidate.shape[-1] == candidate_features(settings)
+    isotope = evidence.candidate[0, ..., -2 * ISOTOPE_FEATURES :]
+    for slot, series in ((3, 1), (7, 3)):
+        right = isotope[slot, ids[slot] - STOP - 1]
+        assert right[series] == 1 and right[:ISOTOPE_FEATURES].abs().sum() == 1
+        behind = isotope[slot + 1, ids[slot + 1] - STOP - 1, ISOTOPE_FEATURES:]
+        assert behind[series] == 1 and behind.abs().sum() == 1
+    module = MassEvidence(settings, VOCABULARY)
+    index = module.index(
+        torch.tensor(made[0])[None], torch.tensor(made[1])[None], torch.tensor([total / 3 + PROTON]), torch.tensor([3])
+    )
+    later = module.ions(index, torch.tensor([[cleavages[0] - spacing, cleavages[1] - spacing]]))
+    assert later.intensity[0, 0, 1] > 0 and later.isotope[0, 0, 1] == -1
+    assert later.intensity[0, 1, 3] > 0 and later.isotope[0, 1, 3] == -1
 
 
 def test_tolerance_in_dalton_is_as_wide_everywhere(spectrum):

@@ -22,6 +22,7 @@ from model.losses import (
     soft_masses,
     solved,
     step_weights,
+    teacher_loss,
     token_loss,
 )
 
@@ -61,6 +62,17 @@ def test_token_loss_of_an_even_guess_is_the_logarithm_of_the_tokens():
     answer = torch.zeros(1, 4, len(VOCABULARY))
     assert token_loss(answer, TARGET).item() == pytest.approx(3 * math.log(len(VOCABULARY)), rel=1e-6)
     assert token_loss(certain([G, A, STOP, G]), TARGET).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_sure_teacher_is_the_truth_and_the_loss_is_least_where_both_agree():
+    generator = torch.Generator().manual_seed(4)
+    answer, other = torch.randn(2, 1, 4, len(VOCABULARY), generator=generator)
+    sure = torch.nn.functional.one_hot(TARGET, len(VOCABULARY)).float()
+    assert teacher_loss(answer, sure, TARGET).item() == pytest.approx(token_loss(answer, TARGET).item(), rel=1e-6)
+    teacher = other.softmax(-1)
+    entropy = torch.distributions.Categorical(probs=teacher).entropy()[0, :3].sum().item()
+    assert teacher_loss(other, teacher, TARGET).item() == pytest.approx(entropy, rel=1e-5)
+    assert teacher_loss(answer, teacher, TARGET).item() > entropy
 
 
 def test_label_smoothing_is_spread_over_the_allowed_tokens():

@@ -1,4 +1,6 @@
-"""The metrics on hand-made cases and against a second implementation written from the published definition."""
+"""The metrics on hand-made cases, and against second implementations of the published definition and of Casanovo's."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,11 +10,11 @@ from hypothesis import strategies as st
 from data.predictions import Prediction
 from data.vocabulary import VOCABULARY
 from model.metrics import (
+    Metrics,
     bootstrap_intervals,
-    by_charge,
-    by_length,
     count,
     evaluate,
+    macro_average,
     matching_residues,
     precision_coverage,
     residue_confusion,
@@ -82,6 +84,60 @@ def test_second_implementation_agrees(true, read, keep):
     assert matching_residues(*masses).tolist() == expected
 
 
+def casanovo(true: list[float], read: list[float]) -> tuple[int, bool]:
+    """Right residues and whether the peptide is right, by the walk of Casanovo's ``evaluate.py`` in words of our own.
+
+    A walk from an end compares the masses up to and with the next residue of both: within 0.5 Da they are a pair, right
+    if the residues differ by less than 0.1 Da, and noted at the later position of the two; else the lighter side goes
+    on. The walk from the C terminus ends at the first position that the walk from the N terminus found wrong.
+    """
+    flags = [False] * max(len(true), len(read))
+
+    def walk(i: int, j: int, step: int, is_over: Callable[[int, int], bool]) -> None:
+        mass_true = mass_read = 0.0
+        while not is_over(i, j):
+            with_true, with_read = mass_true + true[i], mass_read + read[j]
+            paired = abs(with_true - with_read) < 0.5
+            if paired:
+                flags[max(i, j)] = abs(true[i] - read[j]) < 0.1
+            true_goes_on, read_goes_on = paired or with_read > with_true, paired or with_read <= with_true
+            i, mass_true = (i + step, with_true) if true_goes_on else (i, mass_true)
+            j, mass_read = (j + step, with_read) if read_goes_on else (j, mass_read)
+
+    walk(0, 0, 1, lambda i, j: i >= len(true) or j >= len(read))
+    if not all(flags):
+        first_wrong = flags.index(False)
+        walk(len(true) - 1, len(read) - 1, -1, lambda i, j: i < first_wrong or j < first_wrong)
+    return sum(flags), all(flags)
+
+
+SAME_MASS = [("N", "GG"), ("K", "Q"), ("AG", "GA", "Q", "K"), ("VS", "SV", "W"), ("L",), ("T",), ("PE", "EP")]
+SAME_MASS += [("DA", "AD", "W", "GE", "EG"), ("M[UNIMOD:35]", "F"), ("SAM", "MAS", "ASM"), ("N[UNIMOD:7]", "D")]
+
+
+@given(
+    terminal=st.sampled_from(["", "[UNIMOD:1]-", "[UNIMOD:385]-"]),  # the last takes mass away
+    parts=st.lists(st.sampled_from(SAME_MASS), min_size=1, max_size=8),
+    draw=st.data(),
+)
+def test_casanovos_count_agrees_where_the_answer_weighs_what_the_peptide_weighs(terminal, parts, draw):
+    true, read = (terminal + "".join(draw.draw(st.sampled_from(same)) for same in parts) for _ in range(2))
+    masses = [VOCABULARY.token_masses(VOCABULARY.encode(text)) for text in (true, read)]
+    assert abs(masses[0].sum() - masses[1].sum()) < 0.4
+    (right,), (whole,) = (getattr(count([prediction(true, read)]), name) for name in ("right", "peptide"))
+    assert (right, bool(whole)) == casanovo(*(list(map(float, values)) for values in masses))
+
+
+@given(true=peptides, read=peptides, keep=st.integers(0, 10), end=st.integers(0, 10))
+def test_casanovos_count_differs_by_little_where_the_answer_weighs_something_else(true, read, keep, end):
+    read = true[:keep] + read + (true[-end:] if end else "")
+    masses = [VOCABULARY.token_masses(VOCABULARY.encode(text)) for text in (true, read)]
+    (right,), (whole,) = (getattr(count([prediction(true, read)]), name) for name in ("right", "peptide"))
+    theirs, theirs_whole = casanovo(*(list(map(float, values)) for values in masses))
+    assert theirs <= right  # each residue that they count is right by prefix or by suffix
+    assert theirs_whole == bool(whole)
+
+
 def test_figures_of_a_small_set():
     metrics = evaluate(
         [
@@ -117,12 +173,6 @@ def test_token_accuracy_counts_the_stop_and_keeps_the_last_answer():
     assert token_accuracy_by_step([early, late]) == pytest.approx([2 / 12, (5 + 2) / 12, 1.0])
 
 
-def test_groups():
-    predictions = [prediction("SAMK", "SAMK", charge=2), prediction("[UNIMOD:1]-SAMPLER", "SAMPLER", charge=3)]
-    assert {length: m.peptide_recall for length, m in by_length(predictions).items()} == {4: 1.0, 7: 0.0}
-    assert {charge: m.n_spectra for charge, m in by_charge(predictions).items()} == {2: 1, 3: 1}
-
-
 def test_confusion_by_hand():
     labels, counts = residue_confusion([prediction("SAMK", "SAFK")])
     place = {label: index for index, label in enumerate(labels)}
@@ -139,3 +189,22 @@ def test_bootstrap_interval_has_the_width_of_the_binomial():
     half = 1.96 * np.sqrt(share * (1 - share) / 400)
     assert (low, high) == pytest.approx((share - half, share + half), abs=0.01)
     assert bootstrap_intervals(predictions, 50, 1) == bootstrap_intervals(predictions, 50, 1)
+
+
+def test_bootstrap_of_the_area_resamples_what_the_area_is_of():
+    rng = np.random.default_rng(3)
+    scores = rng.random(40)
+    predictions = [prediction("SAMK", "SAMK" if rng.random() < s else "SARK", s) for s in scores]
+    draws = [evaluate([predictions[i] for i in rng.integers(40, size=40)]).auc for _ in range(200)]
+    low, high = bootstrap_intervals(predictions, 1000, 1)["auc"]
+    assert low < evaluate(predictions).auc < high
+    assert (low, high) == pytest.approx(np.percentile(draws, [2.5, 97.5]), abs=0.06)
+    assert bootstrap_intervals(predictions[:1], 10, 1)["auc"] == (evaluate(predictions[:1]).auc,) * 2
+
+
+def test_macro_average_is_of_folds_and_micro_of_spectra():
+    small, large = [prediction("SAMK", "SAMK")], [prediction("SAMK", "SARK")] * 3
+    macro = macro_average([evaluate(small), evaluate(large)])
+    assert (macro.n_spectra, macro.peptide_recall) == (4, 0.5)
+    assert evaluate(small + large).peptide_recall == 0.25
+    assert macro_average([]) == Metrics(0, 0.0, 0.0, 0.0, 0.0, 0.0)

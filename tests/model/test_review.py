@@ -8,8 +8,9 @@ from pyteomics import mass
 from data.peaks import PeakBatch
 from data.schema import Spectrum
 from data.vocabulary import PAD, STOP, VOCABULARY
+from model.hypothesis import with_stop
 from model.recursion import Network
-from model.review import FEATURES, log_probability, nearest_distance, review, with_stop
+from model.review import FEATURES, log_probability, nearest_distance, review
 from model.settings import NetworkSettings
 from model.spectra import to_spectra
 

@@ -7,10 +7,12 @@ import pytest
 
 from data.batches import SpectrumSet
 from data.errors import InputError
+from data.pairs import Pairs
 from data.settings import NoiseSettings, PreprocessingSettings, UniformNoise
 from data.vocabulary import GAP, PAD, STOP, VOCABULARY
+from model.residual_noise import learn_noise
 from model.rows import BLOCK, Rows, RowSource, RowStream
-from model.settings import StageSettings, TrainingSettings
+from model.settings import LearnedNoiseSettings, StageSettings, TrainingSettings
 
 SHORT = StageSettings(name="short", updates=5, lengths=(6, 8))
 LONG = StageSettings(name="long", updates=5, lengths=(10, 12), noise_level=(1.0, 1.0), clean_share=0.0)
@@ -48,6 +50,14 @@ def test_a_stage_change_reaches_every_worker_at_once(ladders):
         assert set(rows.peaks.noise_level[~np.isnan(rows.peaks.noise_level)]) == {1.0}
     finally:
         stream.close()
+
+
+def test_rows_are_as_wide_as_the_stages_longest_peptides_need(ladders):
+    source = source_of(ladders, corrupted_share=0.9, guided_share=0.1)
+    assert [source.slots_of(stage) for stage in (SHORT, LONG, replace(LONG, lengths=None))] == [10, 14, 16]
+    rows = source.block(0, SHORT)
+    assert rows.target.shape == rows.first.shape == rows.gap_mass.shape == (BLOCK, 10)
+    assert ((rows.target == STOP).sum(1) == 1).all()
 
 
 def test_shares_of_several_processes_are_the_stream_of_one(ladders):
@@ -89,7 +99,7 @@ def test_first_answers_are_nothing_prefixes_or_corrupted_truths(ladders):
     rows = Rows.joined([source.block(number, SHORT) for number in range(8)])
     empty = (rows.first == PAD).all(1)
     known = (rows.first != PAD).sum(1)
-    prefix = ((rows.first == rows.target) | (np.arange(16) >= known[:, None])).all(1) & ~empty
+    prefix = ((rows.first == rows.target) | (np.arange(rows.target.shape[1]) >= known[:, None])).all(1) & ~empty
     other = ~empty & ~prefix
     assert 0.25 < empty.mean() < 0.45 and 0.3 < prefix.mean() < 0.5 and 0.15 < other.mean() < 0.35
     shared = (rows.first[other] == rows.target[other]).mean()
@@ -129,3 +139,27 @@ def test_gaps_are_made_at_their_share(ladders):
     assert ((rows.gap_mass > 0) == (rows.target == GAP)).all()
     assert len(rows.target) == 4 * BLOCK
     assert VOCABULARY.masses[GAP] == 0
+
+
+def test_measured_rows_say_so_and_come_from_the_named_sources(ladders):
+    names = ("here", "there")
+    real = replace(ladders, source_names=names, source=np.arange(len(ladders)) % 2)
+    stage = StageSettings(name="half", updates=5, synthetic_share=0.5, real_sources=("there",))
+    rows = source_of(ladders, real, stages=(stage,)).block(0, stage)
+    assert 0 < rows.measured.sum() < BLOCK
+    peptides = {tuple(row[row > STOP]) for row in real.tokens[real.source == 1]}
+    assert all(tuple(row[row > STOP]) in peptides for row in rows.target[rows.measured])
+    with pytest.raises(InputError, match="of nowhere"):
+        source_of(ladders, real, stages=(replace(stage, real_sources=("nowhere",)),))
+
+
+def test_a_stage_with_learned_noise_needs_some(ladders):
+    stage = StageSettings(name="learned", updates=5, noise_level=(1.0, 1.0), clean_share=0.0, learned_share=1.0)
+    with pytest.raises(InputError, match="learned noise, and there is none"):
+        source_of(ladders, stages=(stage,))
+    tokens = np.where(ladders.tokens > STOP, ladders.tokens, PAD)
+    learned = learn_noise(Pairs(ladders.peaks, ladders.peaks, tokens), LearnedNoiseSettings(epochs=2), 20.0, 1)
+    made = replace(source_of(ladders, stages=(SHORT, LONG)), learned=learned).block(0, stage)
+    plain = source_of(ladders).block(0, replace(stage, learned_share=0.0))
+    assert np.array_equal(np.sort(lengths(made)), np.sort(lengths(plain)))
+    assert np.isfinite(made.peaks.mz).sum() != np.isfinite(plain.peaks.mz).sum()

@@ -25,6 +25,11 @@ class InterruptedRunError(Exception):
     """Stands for a kill between two updates."""
 
 
+def interrupt(update, stage, metrics):
+    if update == 8:
+        raise InterruptedRunError
+
+
 def run(folder, ladders, network, training, seed=3, **more):
     recipe = Recipe(
         network=network, training=training, noise=NoiseSettings(), preprocessing=PreprocessingSettings(), seed=seed
@@ -43,10 +48,6 @@ def equal(left, right):
 def test_resumed_training_gives_the_weights_of_an_unbroken_one(tmp_path, ladders, small_network, short_training):
     run(tmp_path / "unbroken", ladders, small_network, short_training)
 
-    def interrupt(update, stage, metrics):
-        if update == 8:
-            raise InterruptedRunError
-
     with pytest.raises(InterruptedRunError):
         run(tmp_path / "broken", ladders, small_network, short_training, on_metrics=interrupt)
     assert not (tmp_path / "broken" / "model.safetensors").exists()
@@ -57,6 +58,20 @@ def test_resumed_training_gives_the_weights_of_an_unbroken_one(tmp_path, ladders
     assert not (tmp_path / "broken" / "state").exists()
 
 
+def test_a_student_learns_of_its_teacher_and_resumes_exactly(tmp_path, ladders, small_network, short_training):
+    run(tmp_path / "teacher", ladders, replace(small_network, width=48), short_training)
+    training = replace(short_training, teacher=str(tmp_path / "teacher"))
+    taught = run(tmp_path / "unbroken", ladders, small_network, training)
+
+    with pytest.raises(InterruptedRunError):
+        run(tmp_path / "broken", ladders, small_network, training, on_metrics=interrupt)
+    run(tmp_path / "broken", ladders, small_network, training)
+    assert equal(weights(tmp_path / "unbroken"), weights(tmp_path / "broken"))
+    alone = replace(training, loss=LossSettings(teacher_weight=0.0))
+    untaught = run(tmp_path / "alone", ladders, small_network, alone)
+    assert taught.curve[-1]["teacher"] < untaught.curve[-1]["teacher"]
+
+
 def test_same_seed_same_weights_other_seed_others(tmp_path, ladders, small_network, short_training):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         run(tmp_path / name, ladders, small_network, short_training, seed=seed)
@@ -65,10 +80,6 @@ def test_same_seed_same_weights_other_seed_others(tmp_path, ladders, small_netwo
 
 
 def test_state_of_other_parameters_is_not_continued(tmp_path, ladders, small_network, short_training):
-    def interrupt(update, stage, metrics):
-        if update == 8:
-            raise InterruptedRunError
-
     with pytest.raises(InterruptedRunError):
         run(tmp_path / "a", ladders, small_network, short_training, on_metrics=interrupt)
     run(tmp_path / "a", ladders, small_network, short_training, seed=9)
@@ -118,6 +129,29 @@ def test_stages_follow_each_other_and_the_rate_falls(short_training):
     assert rates[-1] < 0.1 * rates[1]
 
 
+def test_a_stage_of_longer_peptides_widens_the_answers(tmp_path, ladders, small_network, short_training):
+    widths = []
+
+    def note(carry, stage, *more):
+        widths.append((stage.name, carry.target.shape[1]))
+        return forward(carry, stage, *more)
+
+    stages = tuple(
+        StageSettings(name=name, updates=3, lengths=lengths) for name, lengths in (("a", (6, 8)), ("b", None))
+    )
+    training = replace(short_training, stages=stages)
+    recipe = Recipe(
+        network=small_network, training=training, noise=NoiseSettings(), preprocessing=PreprocessingSettings(), seed=3
+    )
+    state = _Run(recipe, ladders, ladders, None, None, tmp_path, None, "cpu")
+    forward = state.objective.forward
+    state.objective.forward = note
+    state.records.begin(state.summary)
+    for _ in range(6):
+        state.update(None)
+    assert widths == [("a", 10)] * 3 + [("b", ladders.tokens.shape[1] + 1)] * 3
+
+
 def test_parts_of_a_batch_accumulate_to_the_whole(tmp_path, ladders, small_network, short_training):
     runs = [
         run(tmp_path / str(parts), ladders, small_network, replace(short_training, accumulate=parts, precision="fp32"))
@@ -132,7 +166,7 @@ def test_full_unrolling_begins_every_row_anew(tmp_path, ladders, small_network, 
     recipe = Recipe(
         network=small_network, training=unrolled, noise=NoiseSettings(), preprocessing=PreprocessingSettings(), seed=1
     )
-    trainer = _Run(recipe, ladders, ladders, None, tmp_path, None, "cpu")
+    trainer = _Run(recipe, ladders, ladders, None, None, tmp_path, None, "cpu")
     trainer.records.begin(trainer.summary)
     for update in range(1, 4):
         trainer.update(None)
@@ -143,10 +177,6 @@ def test_full_unrolling_begins_every_row_anew(tmp_path, ladders, small_network, 
 def test_muon_learns_and_resumes_exactly(tmp_path, ladders, small_network, short_training):
     muon = replace(short_training, optimizer="muon")
     run(tmp_path / "unbroken", ladders, small_network, muon)
-
-    def interrupt(update, stage, metrics):
-        if update == 8:
-            raise InterruptedRunError
 
     with pytest.raises(InterruptedRunError):
         run(tmp_path / "broken", ladders, small_network, muon, on_metrics=interrupt)
@@ -163,10 +193,6 @@ def test_a_loss_that_is_no_number_stops_with_the_batch_saved(tmp_path, ladders, 
 
 
 def test_metrics_are_json_lines_of_the_unbroken_story(tmp_path, ladders, small_network, short_training):
-    def interrupt(update, stage, metrics):
-        if update == 8:
-            raise InterruptedRunError
-
     with pytest.raises(InterruptedRunError):
         run(tmp_path, ladders, small_network, short_training, on_metrics=interrupt)
     run(tmp_path, ladders, small_network, short_training)

@@ -71,6 +71,35 @@ def test_missing_broken_and_empty_files(tmp_path):
         load_params(tmp_path / "empty.yaml")
 
 
+@pytest.mark.parametrize(
+    ("species", "problem"),
+    [
+        ([{"name": "A", "slug": "a", "taxon": 2}], "two or more"),
+        ([{"name": "A", "slug": "a", "taxon": 2}, {"name": "B", "slug": "a", "taxon": 3}], "slugs must differ"),
+        ([{"name": "A", "slug": "a", "taxon": 2}, {"name": "B", "slug": "general", "taxon": 3}], "slugs must differ"),
+        ([{"name": "A", "slug": "a", "taxon": 2}, {"name": "B", "slug": "b", "taxon": 2}], "taxa must differ"),
+        ([{"name": "A", "slug": "a", "taxon": 2}, {"name": "B", "slug": "../b", "taxon": 3}], "names files"),
+        ([{"name": "A", "slug": "a", "taxon": 2}, {"name": "B", "slug": "b"}], "taxon"),
+        ([{"name": "A", "slug": "a", "taxon": 2}, {"name": "B", "slug": "b", "taxon": 3, "size": 1}], "size"),
+    ],
+)
+def test_species_are_told_apart(tmp_path, species, problem):
+    path = write(tmp_path, lambda params: params.update(species=species))
+    with pytest.raises(InputError, match=f"species.*{problem}"):
+        load_params(path)
+
+
+def test_folds_do_only_what_their_data_allow(tmp_path):
+    stage = {"name": "real", "updates": 1, "synthetic_share": 0.5}
+    path = write(tmp_path, lambda params: params["cross_validation"]["training"].update(stages=[stage]))
+    with pytest.raises(InputError, match=r"needs cross_validation\.measured\.files"):
+        load_params(path)
+    files = {"measured": {"files": {"a.mgf": None}}}
+    path = write(tmp_path, lambda p: (p.update(real_spectra="b.mgf"), p["cross_validation"].update(files)))
+    with pytest.raises(InputError, match="start from scratch"):
+        load_params(path)
+
+
 ROADMAP = {  # the seven stages of the roadmap's curriculum, as it lists them
     "clean_share": [0.8, 0.6, 0.4, 0.2, 0, 0, 0],
     "lengths": [(7, 12), (10, 15), (12, 18), (12, 20), (12, 22), (12, 25), (12, 25)],

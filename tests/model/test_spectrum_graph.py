@@ -1,0 +1,119 @@
+"""The spectrum graph against sums over all strings and all paths, written out."""
+
+from itertools import combinations, pairwise, product
+
+import numpy as np
+import pytest
+import torch
+from pyteomics import mass
+
+from data.vocabulary import GAP, STOP, VOCABULARY
+from model.spectrum_graph import GRID_DA, SpectrumGraph, node_features
+from tests.model.conftest import ladder
+
+PROTON = mass.nist_mass["H+"][0][0]
+WATER = mass.calculate_mass(formula="H2O")
+GRAPH = SpectrumGraph(VOCABULARY)
+
+
+def normal(x: float, sd: float) -> float:
+    return float(np.exp(-0.5 * (x / sd) ** 2) / (sd * np.sqrt(2 * np.pi)))
+
+
+def test_edges_are_sums_over_all_strings_of_residues():
+    frequency = {}
+    for token in VOCABULARY.tokens[STOP + 1 : GAP]:
+        if not token.is_terminal:
+            common = token.text == "C[UNIMOD:4]" or not (token.modifications or token.residue == "C")
+            frequency[token] = (2.0 if token.residue == "L" else 1.0) if common else 0.04
+    whole = sum(frequency.values())
+    for distance in (57.02, 99.07, 114.045, 128.08, 170.11, 186.08, 199.9):
+        expected = 0.0
+        for length in (1, 2, 3):
+            for string in product(frequency, repeat=length):
+                weight = 0.25 ** (length - 1) * np.prod([frequency[t] / whole for t in string])
+                off = distance - sum(t.mass for t in string)
+                if abs(off) < 0.25:
+                    expected += weight * (0.75 * normal(off, 0.006) + 0.25 * normal(off, 0.025)) / 0.01
+        assert GRAPH.edge[round(distance / GRID_DA)].item() == pytest.approx(expected, rel=0.5, abs=0.05)
+
+
+def test_posteriors_are_shares_of_the_weight_of_all_paths():
+    rng = np.random.default_rng(2)
+    residues = VOCABULARY.masses[VOCABULARY.encode("GASPVK")]
+    total = float(residues.sum())
+    nodes = np.sort(np.concatenate([residues.cumsum()[:-1], [100.3, 128.06, 300.1]]))
+    weights = rng.uniform(0.1, 3.0, len(nodes))
+
+    def edge(distance: float, table: torch.Tensor) -> float:
+        place = round(distance / GRID_DA)
+        return table[place].item() if 0 <= place < len(table) else 0.0
+
+    share, whole = np.zeros(len(nodes)), 0.0
+    for size in range(len(nodes) + 1):
+        for path in combinations(range(len(nodes)), size):
+            stops = [0.0, *nodes[list(path)], total]
+            weight = edge(stops[1], GRAPH.first_edge)
+            for before, after in pairwise(stops[1:]):
+                weight *= edge(after - before, GRAPH.edge)
+            weight *= np.prod(weights[list(path)])
+            whole += weight
+            share[list(path)] += weight
+    found = GRAPH._posterior(
+        torch.tensor([[*nodes, np.inf]]), torch.tensor([[*weights, 0.0]]), torch.tensor([total]).double()
+    )[0]
+    assert found[:-1].numpy() == pytest.approx(share / whole, rel=1e-4)
+    assert found[-1] == 0
+
+
+def test_cleavages_of_a_peptide_stand_out_from_peaks_anywhere():
+    rng = np.random.default_rng(4)
+    for peptide, charge in (("LGEYGFQNALLVR", 2), ("[UNIMOD:1]-SAMPLEK", 2), ("HHLPEPTLDESTR", 3)):
+        spectrum = ladder(peptide, charge, rng)
+        ids = VOCABULARY.encode(peptide)
+        inner = np.array([not VOCABULARY.is_terminal[token] for token in ids])
+        true = VOCABULARY.masses[ids].cumsum()[inner][:-1]
+        total = VOCABULARY.masses[ids].sum()
+        mz = np.sort(np.concatenate([spectrum.mz, rng.uniform(100, 900, 40)]))
+        known = np.isin(mz, spectrum.mz)
+        intensity = np.where(known, 0.6, rng.uniform(0.2, 0.8, len(mz))).astype(np.float32)
+        arguments = (
+            torch.tensor(mz)[None],
+            torch.tensor(intensity)[None],
+            torch.tensor([total + WATER]),
+            torch.tensor([charge]),
+            torch.full((1, len(mz)), 0.01),
+        )
+        node, posterior = (part[0].numpy() for part in GRAPH(*arguments))
+        best = [posterior[np.abs(node - prefix) < 0.01].max() for prefix in true]
+        assert min(best) > 0.9
+        elsewhere = np.isfinite(node) & (np.abs(node[:, None] - true).min(1) > 0.05)
+        assert posterior[elsewhere].mean() < 0.05
+
+
+def test_a_peak_is_read_as_b_and_y_and_doubly_charged_where_the_precursor_allows():
+    mz, total = torch.tensor([[300.2, np.inf]]).double(), torch.tensor([1000.5 + WATER]).double()
+    height, tolerance = torch.tensor([[1.0, 0.0]]), torch.full((1, 2), 0.01)
+    for charge, readings in ((2, 2), (3, 4)):
+        node, _, exists = node_features(mz, height, total, torch.tensor([charge]), tolerance)
+        singly, doubly = 300.2 - PROTON, 2 * (300.2 - PROTON)
+        expected = [singly, float(total) - singly, doubly, float(total) - doubly][:readings]
+        assert node[exists].tolist() == pytest.approx(expected)
+
+
+def test_rows_do_not_see_each_other_and_empty_spectra_have_no_nodes():
+    rng = np.random.default_rng(5)
+    one, other = ladder("PEPTLDEK", 2, rng), ladder("GASPVTLNDQK", 2, rng)
+    width = max(len(one.mz), len(other.mz))
+    mz = torch.full((3, width), np.inf, dtype=torch.float64)
+    intensity = torch.zeros(3, width)
+    for row, spectrum in enumerate((one, other)):
+        mz[row, : len(spectrum.mz)] = torch.from_numpy(spectrum.mz)
+        intensity[row, : len(spectrum.mz)] = torch.from_numpy(spectrum.intensity)
+    mass_of = [VOCABULARY.masses[VOCABULARY.encode(s.peptidoform)].sum() + WATER for s in (one, other)]
+    mass_of = torch.tensor([*mass_of, 900.0])
+    charge, tolerance = torch.tensor([2, 2, 2]), torch.full((3, width), 0.01)
+    node, posterior = GRAPH(mz, intensity, mass_of, charge, tolerance)
+    alone = GRAPH(mz[:1], intensity[:1], mass_of[:1], charge[:1], tolerance[:1])
+    assert torch.equal(node[:1], alone[0]) and torch.allclose(posterior[:1], alone[1])
+    assert not node[2].isfinite().any() and not posterior[2].any()
