@@ -139,9 +139,9 @@ class Jobs:
         self._threads.submit(self._run, job)
 
     def discard(self, job: Job) -> None:
-        """Remove the files of a job that nobody works on."""
-        self._arriving.discard(job)
+        """Remove the files of a job that nobody works on, and then give up its place."""
         shutil.rmtree(job.folder, ignore_errors=True)
+        self._arriving.discard(job)
 
     def cancel(self, job: Job) -> None:
         """Stop a job after the batch it is at; what it has found stays."""

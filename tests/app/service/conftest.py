@@ -80,6 +80,14 @@ def send(client: httpx.Client, content: bytes, name: str = "run.mgf", **query: o
     return answer.json()  # type: ignore[no-any-return]
 
 
+def wait_for(holds: Callable[[], object]) -> None:
+    """Look until something holds; a minute is too long for all that is waited for."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 def until(client: httpx.Client, job_id: object, reached: Callable[[dict], bool]) -> dict:
     """The job's status once it is as wanted."""
     while not reached(status := client.get(f"/v1/jobs/{job_id}").raise_for_status().json()):

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.service.limits import Limits
-from tests.app.service.conftest import FILE, as_json, finished, running, send
+from tests.app.service.conftest import FILE, as_json, finished, running, send, wait_for
 
 BOUNDARY = "a-boundary"
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -160,10 +160,8 @@ def test_a_lost_connection_keeps_nothing(tight):
         ]
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall("\r\n".join([*lines, "", ""]).encode() + part(b"BEGIN IONS\n"))
-            while not tight.state.jobs._arriving:
-                pass
-        while tight.state.jobs._arriving:
-            pass
+            wait_for(lambda: tight.state.jobs._arriving)
+        wait_for(lambda: not tight.state.jobs._arriving)
     assert is_clean(tight)
 
 
@@ -187,8 +185,7 @@ def test_files_that_are_being_sent_take_places_in_the_queue(sequencer, mgf):
 
         def slowly():
             yield mgf.read_bytes()
-            while not service.state.jobs._arriving:
-                pass
+            wait_for(lambda: service.state.jobs._arriving)
             with httpx.Client(base_url=service.url) as other:
                 statuses.append(other.post("/v1/sequence", content=mgf.read_bytes(), headers=FILE).status_code)
 

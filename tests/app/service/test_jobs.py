@@ -11,7 +11,7 @@ from pyteomics.mztab import MzTab
 from app.service.limits import Limits
 from app.service.uploads import shown_name
 from data.writers import write_predictions
-from tests.app.service.conftest import FILE, finished, make_sequencer, running, send, until
+from tests.app.service.conftest import FILE, finished, make_sequencer, running, send, until, wait_for
 
 
 def test_a_file_becomes_the_tables_that_the_command_writes(service, sequencer, mgf, spectra, tmp_path):
@@ -157,8 +157,7 @@ def test_a_job_stops_keeps_what_it_has_and_goes_with_its_files(model, mgf):
         running_id = send(service.client, mgf.read_bytes() * 300, steps=4)["id"]
         folder = service.state.jobs.get(running_id).folder
         assert service.client.delete(f"/v1/jobs/{running_id}").status_code == 204
-        while folder.exists():
-            pass
+        wait_for(lambda: not folder.exists())
         root = folder.parent
     assert not root.exists()
 

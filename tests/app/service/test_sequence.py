@@ -14,7 +14,7 @@ from app.service.limits import Limits
 from data.predictions import Candidate, Prediction
 from data.schema import Spectrum
 from model.inference import Sequencer
-from tests.app.service.conftest import FILE, as_json, make_sequencer, running
+from tests.app.service.conftest import FILE, as_json, make_sequencer, running, wait_for
 
 
 def ask(client: httpx.Client, spectra: list[Spectrum], **more: object) -> httpx.Response:
@@ -149,8 +149,7 @@ def test_too_slow_is_503_and_is_given_up(model, spectra):
     with running(make_sequencer(model, batch_size=1), Limits(seconds_per_request=0.01)) as service:
         answer = ask(service.client, spectra * 100, steps=8)
         assert answer.status_code == 503 and "Retry-After" in answer.headers
-        while service.state.batcher.waiting:
-            pass
+        wait_for(lambda: not service.state.batcher.waiting)
 
 
 def test_a_full_queue_is_429(model, spectra):
