@@ -15,6 +15,7 @@ from model.ambiguity import ambiguities
 from model.calibration import Calibration, sigmoid
 from model.decoding import Decoded, DecodingSettings, ExactDecoder
 from model.evidence import SpectrumIndex
+from model.fragmentation import correlation, fitted, likeness, observed_ions
 from model.hypothesis import Hypothesis, with_stop
 from model.recursion import EncodedBatch, Network, State
 from model.review import FEATURES, ResidueConfidence, Review, ensemble_probability, log_probability, review
@@ -110,6 +111,7 @@ class Answerer:
         self.network, self.settings, self.ensemble = network, settings, [network, *ensemble]
         self.calibration = calibration
         self.decoding = decoding
+        self.fragmentation = fitted(network.vocabulary).to(network.candidates.device)
         self.decoder = ExactDecoder(
             network.vocabulary, network.candidates.tolist(), decoding, str(network.candidates.device)
         )
@@ -139,7 +141,8 @@ class Answerer:
         seen = review(
             self.network, encoded, state, found.tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm
         )
-        feature = _features(seen, found, hypothesis, spectra).double().cpu().numpy()
+        alike = self._alike(spectra, encoded, hypothesis, found)
+        feature = _features(seen, alike, found, hypothesis, spectra).double().cpu().numpy()
         exists = found.score.isfinite().cpu().numpy()
         rank = choice = found.score.double().cpu().numpy()
         if self.calibration:
@@ -172,6 +175,15 @@ class Answerer:
             raw=raw,
             rank=rank[rows, best],
         )
+
+    def _alike(self, spectra: Spectra, encoded: EncodedBatch, hypothesis: Hypothesis, found: Decoded) -> Tensor:
+        """(batch, candidates, 2): likeness and correlation of a candidate's ions and those expected of it."""
+        evidence, gap_mass = self.network.mass_evidence, hypothesis.gap_mass[:, None]
+        observed, asked = observed_ions(evidence, encoded.index, found.tokens, gap_mass)
+        count = found.tokens.shape[1]
+        expected = self.fragmentation(found.tokens.flatten(0, 1), spectra.charge.repeat_interleave(count))
+        pair = expected.view(observed.shape), observed, asked
+        return torch.stack([likeness(*pair), correlation(*pair)], -1)
 
     def _candidates(self, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, graph: Tensor | None) -> Decoded:
         """The best peptides of the right mass; the recursion's own answer where none is found or it has a gap."""
@@ -248,7 +260,7 @@ class Answerer:
         return scores
 
 
-def _features(seen: Review, found: Decoded, hypothesis: Hypothesis, spectra: Spectra) -> Tensor:
+def _features(seen: Review, alike: Tensor, found: Decoded, hypothesis: Hypothesis, spectra: Spectra) -> Tensor:
     """(batch, candidates, features), as ``PEPTIDE_FEATURES``."""
     score = found.score
     lead = torch.full_like(score, _LEAD)
@@ -257,7 +269,7 @@ def _features(seen: Review, found: Decoded, hypothesis: Hypothesis, spectra: Spe
         lead = torch.cat([first - second, score[:, 1:] - first], 1).nan_to_num(_LEAD, _LEAD, -_LEAD)
     own = (found.tokens == hypothesis.tokens[:, None]).all(-1)
     charge = spectra.charge[:, None].expand_as(score)
-    return torch.cat([seen.feature, torch.stack([lead.clamp(-_LEAD, _LEAD), own, charge], -1)], -1)
+    return torch.cat([seen.feature, alike, torch.stack([lead.clamp(-_LEAD, _LEAD), own, charge], -1)], -1)
 
 
 def _without_some(spectra: Spectra, generator: torch.Generator) -> Spectra:

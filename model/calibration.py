@@ -19,8 +19,9 @@ from model.review import FEATURES
 
 CALIBRATION_FILE = "calibration.json"
 
-PEPTIDE_FEATURES = (*FEATURES, "lead", "first answer", "charge")
-"""Of a candidate: those of the second look, its lead in log-probability over the best other candidate, whether it is
+PEPTIDE_FEATURES = (*FEATURES, "likeness", "correlation", "lead", "first answer", "charge")
+"""Of a candidate: those of the second look, cosine and correlation of the heights of its ions with those
+expected of it (`model.fragmentation`), its lead in log-probability over the best other candidate, whether it is
 the recursion's own answer, and the precursor's charge."""
 
 _PENALTY = 1e-3

@@ -142,7 +142,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def finished(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Clone:
     """A clone in which the whole pipeline has run once by `dvc repro`."""
     clone = make_clone(tmp_path_factory.mktemp("pipeline") / "clone", prefect_server)
-    done = clone.run("dvc", "repro", timeout=400)
+    done = clone.run("dvc", "repro", timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
     clone.commit()
     return clone

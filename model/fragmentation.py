@@ -1,0 +1,147 @@
+"""Fragmentation: how high the b and y ions of a peptide stand, learned once from predicted and measured spectra.
+
+A candidate explains a spectrum better where its ions are high that should be high: proline's y ions, not those behind
+glycine. The network's evidence tells whether an ion is there, not whether so high a one is to be expected. The
+predictor sees residues alone, modified as unmodified, as MS2PIP does (Degroeve & Martens 2013), from whose spectra most
+of it is learned, and knows no peptide by heart: 30,000 weights.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from data.chemistry import ION_SERIES
+from data.vocabulary import GAP, PAD, Vocabulary
+from model.evidence import MassEvidence, SpectrumIndex
+from model.tensor_file import read_tensors
+
+WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
+
+_LETTERS = "GASPVTCLNDQEMHFRKYW"
+_BASIC = "KRH"
+_CHARGES = 4
+_WIDTH = 40
+_REACH = 5
+"""Residues that a layer sees at once: two layers reach four to each side."""
+_PER_TOKEN = len(_LETTERS) + 2
+_INPUTS = _PER_TOKEN + 6 + _CHARGES
+
+
+class Fragmentation(nn.Module):
+    """Expected intensities of the ions of peptides.
+
+    Parameters
+    ----------
+    vocabulary : whose tokens peptides consist of.
+    """
+
+    kind: Tensor
+    basic: Tensor
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        kind = torch.zeros(len(vocabulary), _PER_TOKEN)
+        for number, token in enumerate(vocabulary.tokens):
+            if token.residue in _LETTERS and token.residue:
+                kind[number, _LETTERS.index(token.residue)] = 1
+            kind[number, -2], kind[number, -1] = token.is_modified, token.is_terminal
+        self.register_buffer("kind", kind, persistent=False)
+        is_basic = torch.tensor([token.residue in tuple(_BASIC) for token in vocabulary.tokens])
+        self.register_buffer("basic", is_basic.float(), persistent=False)
+        self.before = nn.Conv1d(_INPUTS, _WIDTH, _REACH, padding=_REACH // 2)
+        self.between = nn.Conv1d(_WIDTH, _WIDTH, _REACH, padding=_REACH // 2)
+        self.sides = nn.Linear(2 * _WIDTH + _INPUTS, _WIDTH)
+        self.height = nn.Linear(_WIDTH, len(ION_SERIES))
+
+    def forward(self, tokens: Tensor, charge: Tensor) -> Tensor:
+        """Root intensities up to a factor of each spectrum.
+
+        Parameters
+        ----------
+        tokens : (batch, slots) int64, ``PAD`` behind the peptide.
+        charge : (batch,) int64, of the precursor.
+
+        Returns
+        -------
+        (batch, slots, series) float32, of the ions of the cleavage behind each slot, in the order of ``ION_SERIES``.
+        """
+        is_token = (tokens != PAD).float()[..., None]
+        inputs = self._inputs(tokens, charge) * is_token
+        hidden = functional.gelu(self.before(inputs.mT)) * is_token.mT
+        hidden = (hidden + functional.gelu(self.between(hidden))).mT * is_token
+        behind = functional.pad(hidden[:, 1:], (0, 0, 0, 1))
+        sides = functional.gelu(self.sides(torch.cat([hidden, behind, inputs], -1)))
+        return functional.softplus(self.height(sides))
+
+    def _inputs(self, tokens: Tensor, charge: Tensor) -> Tensor:
+        """(batch, slots, inputs): the residue, where it stands, where protons may sit, and how many there are."""
+        is_token = (tokens != PAD).float()
+        length = is_token.sum(1, keepdim=True).clamp(min=1)
+        left = is_token.cumsum(1)
+        basic = self.basic[tokens]
+        places = [
+            is_token,
+            left / length,
+            left / 10,
+            (length - left) / 10,
+            basic.cumsum(1) / 3,
+            (basic.sum(1, keepdim=True) - basic.cumsum(1)) / 3,
+        ]
+        charges = functional.one_hot(charge.clamp(1, _CHARGES) - 1, _CHARGES).float()
+        return torch.cat(
+            [self.kind[tokens], torch.stack(places, -1), charges[:, None].expand(-1, tokens.shape[1], -1)], -1
+        )
+
+
+def likeness(expected: Tensor, observed: Tensor, asked: Tensor) -> Tensor:
+    """Cosine of expected and observed root intensities of the ions asked for; (..., slots, series) to (...)."""
+    expected, observed = (values.masked_fill(~asked, 0.0).flatten(-2) for values in (expected, observed))
+    return functional.cosine_similarity(expected, observed, dim=-1)
+
+
+def correlation(expected: Tensor, observed: Tensor, asked: Tensor) -> Tensor:
+    """Pearson's, as `likeness`: how high and how low the ions stand beside one another, whatever their mean."""
+    count = asked.sum((-2, -1), keepdim=True).clamp(min=1)
+    centred = [
+        values - values.masked_fill(~asked, 0.0).sum((-2, -1), keepdim=True) / count for values in (expected, observed)
+    ]
+    return likeness(centred[0], centred[1], asked)
+
+
+def observed_ions(
+    evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor, gap_mass: Tensor | float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """What a spectrum shows where the ions of peptides would be, and which ions they can have.
+
+    Parameters
+    ----------
+    index : of a batch of spectra.
+    tokens : (batch, ..., slots) int64, ``PAD`` behind the peptide.
+    gap_mass : Da, of the gaps among them.
+
+    Returns
+    -------
+    observed, asked : (batch, ..., slots, series): root intensity; whether the cleavage and the charge are possible.
+    """
+    prefix = (evidence.masses[tokens] + gap_mass * (tokens == GAP)).cumsum(-1)
+    observed = evidence.ions(index, prefix).intensity.float()
+    is_cleaved = torch.arange(tokens.shape[-1], device=tokens.device) < (tokens != PAD).sum(-1, keepdim=True) - 1
+    is_cleaved &= ~evidence.is_terminal[tokens]
+    charged = torch.tensor([series.charge for series in ION_SERIES], device=tokens.device)
+    most = index.fragment_charge.view(-1, *[1] * tokens.dim())
+    return observed, is_cleaved[..., None] & (charged <= most)
+
+
+@lru_cache(maxsize=1)
+def _weights() -> dict[str, Tensor]:
+    return {name: weights.float() for name, weights in read_tensors(WEIGHTS_FILE).items()}
+
+
+def fitted(vocabulary: Vocabulary) -> Fragmentation:
+    """The predictor with the weights of the package, fitted by ``python -m benchmarks.fragmentation``."""
+    predictor = Fragmentation(vocabulary)
+    predictor.load_state_dict(_weights())
+    return predictor.eval().requires_grad_(False)
