@@ -79,12 +79,10 @@ def _correlation(
         usable = [
             row for row in np.flatnonzero(answers.exists[:, candidate]).tolist() if len(residues[row]) >= SHORTEST
         ]
+        if not usable:
+            continue
         charges = [batch[row].precursor_charge for row in usable]
-        predicted = (
-            _root(predictor.predict([residues[row] for row in usable], charges))
-            if usable
-            else np.empty((0, 1), np.float32)
-        )
+        predicted = _root(predictor.predict([residues[row] for row in usable], charges))
         ends = np.cumsum([len(residues[row]) - 1 for row in usable])
         for row, expected in zip(usable, np.split(predicted, ends[:-1]), strict=True):
             start = int((tokens[row] != PAD).sum()) - len(residues[row])
