@@ -11,8 +11,12 @@ from app.options import Quiet
 
 def compare(
     predictions: Annotated[Path, typer.Argument(help="mzTab or table of predicted peptides.")],
-    identifications: Annotated[Path, typer.Argument(help="What a search engine found in the same spectra.")],
-    spectra: Annotated[list[Path], typer.Option("--spectra", help="That both are of. Repeatable.")],
+    identifications: Annotated[
+        Path, typer.Argument(help="What a search engine, or another model, found in the same spectra.")
+    ],
+    spectra: Annotated[
+        list[Path], typer.Option("--spectra", help="That both are of; names, globs, or a folder. Repeatable.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Ends in .html or .tsv.")],
     figures: Annotated[int, typer.Option(min=0, help="Disagreements that the page draws.")] = 12,
     novel_probability: Annotated[
@@ -28,13 +32,14 @@ def compare(
     from app.comparing import compare_files
     from app.progress import Progress
     from data.identifications import JoinSettings
+    from tasks.spectra_files import spectra_files
 
     settings = JoinSettings(max_q, tolerance_ppm, JoinSettings.fixed if fixed is None else tuple(fixed))
     with Progress(quiet=quiet) as progress:
         lines = compare_files(
             predictions,
             identifications,
-            spectra,
+            spectra_files(spectra),
             output,
             settings,
             figures=figures,

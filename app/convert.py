@@ -29,7 +29,10 @@ FixedByTheTool = Annotated[
 
 
 def convert(
-    files: Annotated[list[Path], typer.Argument(help="Spectra, or predicted peptides.", metavar="FILE...")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Spectra, or predicted peptides; names, globs, or a folder of spectra.", metavar="FILE..."),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Its ending chooses the format.")],
     identifications: Identifications = None,
     spectra: Annotated[
@@ -48,7 +51,10 @@ def convert(
     from data.errors import InputError
     from data.identifications import JoinSettings
     from data.prediction_files import is_prediction_file
+    from tasks.spectra_files import spectra_files
 
+    files = spectra_files(files)
+    spectra = spectra_files(spectra or ())
     predicted = [is_prediction_file(file) for file in files]
     if any(predicted) and (not all(predicted) or identifications):
         raise InputError(
@@ -58,7 +64,7 @@ def convert(
         )
     with Progress(quiet=quiet) as progress:
         if all(predicted):
-            done = convert_predictions(files, spectra or [], output, min_probability=min_probability, force=force)
+            done = convert_predictions(files, spectra, output, min_probability=min_probability, force=force)
         elif identifications:
             settings = JoinSettings(max_q, tolerance_ppm, JoinSettings.fixed if fixed is None else tuple(fixed))
             done = convert_identified(files, identifications, output, settings, force=force, progress=progress)

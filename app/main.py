@@ -121,6 +121,11 @@ def sequence(
 ) -> None:
     """Read a peptide from every spectrum."""
     set_up_logging(verbose=verbose, quiet=quiet, log_file=log_file)
+    from data.writers.output import check_free, check_output
+
+    check_output(output)  # a wrong name is told before torch and the model are loaded
+    if not resume:
+        check_free(output, force)
     from app.sequence import sequence_named
     from app.sequencer import make_sequencer
     from tasks.models import chosen_model
@@ -251,7 +256,7 @@ def main() -> None:
         typer.echo(page)
         sys.exit(0)
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="peptrm", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except typer.Abort:
         sys.exit(INTERRUPTED)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from data.atomic import output_error
+from data.errors import PepTRMError
 
 Format = Literal["mgf", "mzml", "mzxml", "msp", "parquet"]
 
@@ -26,6 +27,7 @@ def named_files(names: list[Path], stdin_format: Format) -> Iterator[list[Path]]
     Raises
     ------
     OutputError : there is no room for it.
+    PepTRMError : of the block, about the standard input, whose file nobody can look at.
     """
     if STANDARD_INPUT not in names:
         yield names
@@ -37,4 +39,11 @@ def named_files(names: list[Path], stdin_format: Format) -> Iterator[list[Path]]
                 shutil.copyfileobj(sys.stdin.buffer, stream)
         except OSError as error:
             raise output_error(error, path) from error
-        yield [path if name == STANDARD_INPUT else name for name in names]
+        try:
+            yield [path if name == STANDARD_INPUT else name for name in names]
+        except PepTRMError as error:
+            if error.path != path:
+                raise
+            raise type(error)(
+                error.problem, path="standard input", record=error.record, remedy=f"Is it {stdin_format}? See --format"
+            ) from error

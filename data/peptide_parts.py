@@ -87,3 +87,15 @@ def take_apart(peptidoform: str) -> Parts:
             known.append(Attachment(position, accession, MODIFICATIONS[accession].mass))
     residues = "".join(UNKNOWN if place in gaps else letter for place, letter in enumerate(form.residues, start=1))
     return Parts(residues, tuple(sorted([*known, *masses], key=lambda attachment: attachment.position)))
+
+
+def with_one_terminal(peptidoform: str) -> str:
+    """The peptidoform with the mass of all that is attached to its N terminus, where that is more than one thing.
+
+    ProForma allows several; psm_utils, and the tools that stand on it, read one.
+    """
+    terminal, dash, rest = peptidoform.partition("]-")
+    if not dash or "][" not in terminal:
+        return peptidoform
+    mass = sum(attachment.mass for attachment in take_apart(peptidoform).attachments if attachment.position == 0)
+    return f"[{mass:+.6f}]-{rest}"

@@ -239,6 +239,8 @@ class _Run:
             journal.append(fresh)
             self.watcher.advance(journal.done, self._share())
             yield from fresh
+        if not journal.done:
+            raise self._nothing_to_read()
 
     def write(self, answers: Iterable[Answer], path: Path) -> None:
         """Write the answers, or those below the false discovery rate, for which all must be known before."""
@@ -277,6 +279,14 @@ class _Run:
             yield from reader
             self.summary.skipped.update(reader.skipped)
             self._place += 1
+
+    def _nothing_to_read(self) -> InputError:
+        reasons = "; ".join(f"{number} {reason}" for reason, number in self.summary.skipped.most_common())
+        return InputError(
+            f"there is no spectrum that can be sequenced ({reasons or 'none was found'})",
+            path=self.files[0] if len(self.files) == 1 else None,
+            remedy="Give MS2 spectra with precursor m/z, charge and peaks",
+        )
 
     def _sequence(self, batch: list[Spectrum]) -> list[Answer]:
         if self.job.fdr is not None and self.job.fdr_by == "decoys":

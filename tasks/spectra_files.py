@@ -6,6 +6,7 @@ from glob import has_magic
 from pathlib import Path
 
 from data.errors import InputError
+from data.readers.vendors import raw_data_error
 from tasks.journal import PARTIAL_MARK
 
 _ENDINGS = (".mgf", ".mzml", ".mzxml", ".ms2", ".msp")
@@ -27,7 +28,7 @@ def spectra_files(names: Iterable[Path]) -> list[Path]:
     names_count = Counter(file.name for file in files)
     twice = [name for name, number in names_count.items() if number > 1]
     if twice:
-        raise InputError("two files have this name", record=twice[0], remedy="Sequence them in two runs")
+        raise InputError("two files have this name", record=twice[0], remedy="Give them in two runs")
     return files
 
 
@@ -47,7 +48,7 @@ def _expanded(name: Path) -> list[Path]:
     if name.is_dir():
         found = files_of_folder(name)
         if not found:
-            raise InputError(
+            raise raw_data_error(name) or InputError(
                 "the folder holds no spectra file",
                 path=name,
                 remedy=f"Looked for {', '.join(_ENDINGS)}, plain or gz; name other files one by one",

@@ -10,13 +10,15 @@ from typing import Any
 from data.errors import InputError
 from data.identifications.identification import Identification
 from data.identifications.tables import read_maxquant, read_proteome_discoverer, read_rows
-from data.spectrum_id import run_name
+from data.prediction_files import is_prediction_file, read_predictions
+from data.spectrum_id import run_and_native_id, run_name
 
 _Reader = Callable[[Path], Iterator[Identification]]
 
 _KNOWN = (
     "MaxQuant's msms.txt or evidence.txt, Proteome Discoverer's _PSMs.txt or .msf, FragPipe's psm.tsv, pepXML, "
-    "Sage's results.sage.tsv, Percolator's .pin or .pout, mzIdentML, idXML, or a table of psm_utils"
+    "Sage's results.sage.tsv, Percolator's .pin or .pout, mzIdentML, idXML, a table of psm_utils, or "
+    "PepTRM's own mzTab or table"
 )
 _DECOY = re.compile(r"(?:rev|reverse|decoy|xxx)_|REV__|##", re.IGNORECASE)
 _SCAN_ALONE = ("fragpipe", "proteome_discoverer")
@@ -79,6 +81,8 @@ def read_identifications(path: Path) -> IdentificationFile:
         raise InputError(f"cannot be read ({error.strerror})", path=path, remedy=f"Give {_KNOWN}") from error
     if not head.strip():
         raise InputError("is empty", path=path, remedy="Export or copy the file again")
+    if is_prediction_file(path):
+        return IdentificationFile(path, "PepTRM's peptides", _own)
     kind, read = _kind(path, head)
     return IdentificationFile(path, kind, read)
 
@@ -144,6 +148,18 @@ def _through_psm_utils(filetype: str) -> _Reader:
             )
 
     return read
+
+
+def _own(path: Path) -> Iterator[Identification]:
+    """What this program wrote; all of it, for `--fdr` has filtered already."""
+    for prediction in read_predictions(path):
+        yield Identification(
+            peptidoform=prediction.peptidoform,
+            run=run_and_native_id(prediction.spectrum_id)[0],
+            title=prediction.spectrum_id,
+            charge=prediction.precursor_charge,
+            pep=1 - prediction.peptide_score,
+        )
 
 
 def _percolator(path: Path) -> Iterator[Identification]:

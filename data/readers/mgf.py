@@ -50,7 +50,12 @@ def _names(params: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _entries(text: TextIOWrapper, header: dict[str, str]) -> Iterator[list[str]]:
-    """Lines of each spectrum; one that lacks its end stops where the next begins. Fills the file's header."""
+    """Lines of each spectrum; one that lacks its end stops where the next begins. Fills the file's header.
+
+    Raises
+    ------
+    EOFError : the file ends within a spectrum: it was cut off, and nobody knows how many spectra are missing.
+    """
     lines: list[str] | None = None
     for line in text:
         mark = line.strip() if "IONS" in line else ""
@@ -67,7 +72,7 @@ def _entries(text: TextIOWrapper, header: dict[str, str]) -> Iterator[list[str]]
                 yield lines
                 lines = None
     if lines is not None:
-        yield lines
+        raise EOFError("it ends within a spectrum")
 
 
 class _Lines(chain[str]):

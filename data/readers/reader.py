@@ -140,7 +140,8 @@ def _format_of(head: bytes, path: Path) -> _Format:
     if any(line.upper().startswith(b"NAME:") for line in lines):
         return read_msp
     name = path.name.lower().removesuffix(".gz")
-    if name.endswith(".mgf") and all(not line or line[:1] in b"#;!/" or b"=" in line for line in lines[:-1]):
+    whole = lines if len(head) < _SNIFF_BYTES else lines[:-1]
+    if name.endswith(".mgf") and all(not line or line[:1] in b"#;!/" or b"=" in line for line in whole):
         return read_mgf
     raise InputError("is of no known format", path=path, remedy="Give MGF, mzML, mzXML, MS2, MSP or our Parquet table")
 

@@ -33,7 +33,7 @@ def ending_of(path: Path, endings: tuple[str, ...]) -> str:
         if path.name.lower().endswith(ending):
             return ending
     raise InputError(
-        f"the ending '{path.suffix}' is of no known format", path=path, remedy=f"Use one of {', '.join(endings)}"
+        f"the ending '{path.suffix}' cannot be written here", path=path, remedy=f"Use one of {', '.join(endings)}"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from statistics import fmean
 
 from data.chemistry import neutral_mass
-from data.peptide_parts import take_apart
+from data.peptide_parts import take_apart, with_one_terminal
 from data.predictions import Prediction
 from data.spectrum_id import scan_number
 
@@ -55,7 +55,7 @@ def write_pin(predictions: Iterable[Prediction]) -> Iterator[str]:
             int(bool(prediction.is_proven)),
             len(take_apart(prediction.peptidoform).residues),
             *(int(charge == one) for one in _CHARGES),
-            f"{_flank(prediction, 'pre')}.{prediction.peptidoform}.{_flank(prediction, 'post')}",
+            f"{_flank(prediction, 'pre')}.{with_one_terminal(prediction.peptidoform)}.{_flank(prediction, 'post')}",
             *([match.accession for match in prediction.proteins] or [f"denovo_{prediction.peptidoform}"]),
         )
         yield "\t".join(map(str, values))

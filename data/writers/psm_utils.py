@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from statistics import fmean
 
+from data.peptide_parts import with_one_terminal
 from data.predictions import Prediction
 from data.spectrum_id import run_and_native_id
 
@@ -34,7 +35,7 @@ def write_psm_tsv(predictions: Iterable[Prediction]) -> Iterator[str]:
         proteins = [match.accession for match in prediction.proteins]
         scores = prediction.residue_scores or (0.0,)
         values = (
-            f"{prediction.peptidoform}/{prediction.precursor_charge}",
+            f"{with_one_terminal(prediction.peptidoform)}/{prediction.precursor_charge}",
             native_id,
             run,
             False,

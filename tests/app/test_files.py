@@ -122,3 +122,18 @@ def test_spectra_are_found_by_what_they_are_called(tmp_path):
         assert find_spectrum(path, name).spectrum_id == "run.mgf:1", name
     with pytest.raises(InputError, match="no spectrum of that name"):
         find_spectrum(path, "third")
+
+
+def test_two_results_are_compared_and_spectra_named_by_glob_and_folder(peptrm, mgf, predicted, tmp_path):
+    own = tmp_path / "other.csv"
+    assert peptrm("convert", predicted, "-o", own).returncode == 0
+    own.write_text(own.read_text().replace("SAMLPER", "SAMPLER"))
+    (tmp_path / "runs").mkdir()
+    mgf.rename(tmp_path / "runs" / mgf.name)
+    for named in ("runs", "runs/*.mgf"):
+        out = tmp_path / f"{len(named)}.tsv"
+        done = peptrm("compare", predicted, own, "--spectra", tmp_path / named, "-o", out)
+        assert done.returncode == 0, done.stderr
+        assert "2 agree" in done.stderr and "3 of 3 identifications joined" in done.stderr
+        done = peptrm("convert", tmp_path / named, "-o", tmp_path / f"{len(named)}.parquet")
+        assert "3 spectra written" in done.stderr

@@ -1,16 +1,20 @@
 """The command line as a user meets it: results, one clear line for what is wrong, and the exit status."""
 
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from pyteomics.mztab import MzTab
 
 from app.evaluate import as_text, groupings
+from app.standard_input import STANDARD_INPUT, named_files
 from data.errors import InputError
+from data.readers import read_spectra
 
 
 def one_line(done, status):
@@ -129,6 +133,30 @@ def test_folders_missing_files_and_outputs(peptrm, model, mgf, tmp_path):
     assert "--force" in one_line(sequence(mgf, tmp_path / "old.tsv"), 1)
     assert (tmp_path / "old.tsv").read_text() == "old"
     assert "cannot be written" in one_line(sequence(mgf, "/proc/out.tsv"), 1)
+    (tmp_path / "run.d").mkdir()
+    assert "raw data of a Bruker" in one_line(sequence(tmp_path / "run.d", tmp_path / "out.tsv"), 2)
+
+
+def test_no_spectrum_that_can_be_sequenced_is_bad_input_and_leaves_nothing(peptrm, model, mgf, tmp_path):
+    mgf.write_text(mgf.read_text().replace("CHARGE=2+\n", ""))
+    line = one_line(peptrm("sequence", mgf, "-o", tmp_path / "out.tsv", "--model", model, "-q"), 2)
+    assert "no spectrum that can be sequenced (3 no precursor charge)" in line
+    assert [entry.name for entry in tmp_path.iterdir()] == [mgf.name]
+
+
+def test_standard_input_is_named_in_errors(monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"")))
+    with (
+        pytest.raises(InputError, match=r"standard input: is empty\. Is it mzml"),
+        named_files([STANDARD_INPUT], "mzml") as f,
+    ):
+        read_spectra(f[0])
+    with pytest.raises(InputError, match=r"other\.mgf: bad"), named_files([tmp_path], "mgf"):
+        raise InputError("bad", path="other.mgf")
+
+
+def test_usage_bears_the_name_of_the_command(peptrm):
+    assert "Usage: peptrm show" in peptrm("show", "run.mgf").stderr
 
 
 def test_no_model_and_wrong_options(peptrm, mgf, tmp_path):

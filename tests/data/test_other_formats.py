@@ -1,5 +1,6 @@
 """Files for other tools, read back by other tools: psm_utils, pyteomics, and by hand what they should hold."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,15 @@ def test_psm_utils_reads_its_table(tmp_path):
     assert second.protein_list == ["P1", "P2"]
     expected = mass.fast_mass("ACDEMK") + 42.010565 + 57.021464 + 15.994915
     assert first.peptidoform.theoretical_mass == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["out.psm.tsv", "out.pin"])
+def test_psm_utils_reads_two_modifications_of_a_terminus(tmp_path, name):
+    twice = replace(PREDICTIONS[1], peptidoform="[UNIMOD:5][UNIMOD:385]-PEPTLDEK", proteins=())
+    write_predictions([twice], tmp_path / name, source_files=[Path("run.mzML")], software_version="9.9")
+    (psm,) = read_file(tmp_path / name, filetype="tsv" if name.endswith(".tsv") else "percolator")
+    expected = mass.fast_mass("PEPTLDEK") + 43.005814 - 17.026549
+    assert psm.peptidoform.theoretical_mass == pytest.approx(expected, abs=1e-4)
 
 
 def test_psm_utils_reads_the_input_of_percolator(tmp_path):

@@ -104,11 +104,10 @@ def test_a_spectrum_without_its_end_costs_no_other_and_shifts_no_index(tmp_path)
     assert skipped == {"malformed spectrum": 1}
 
 
-@pytest.mark.parametrize("length", range(len(GOOD), 2 * len(GOOD) - 10))
-def test_mgf_cut_anywhere_gives_what_is_whole(tmp_path, length):
-    spectra, skipped = mgf(tmp_path, (GOOD + GOOD)[:length])
-    assert [spectrum.spectrum_id for spectrum in spectra] == ["run.mgf:0"]
-    assert set(skipped) <= {"malformed spectrum"}
+@pytest.mark.parametrize("length", range(len("BEGIN IONS"), len(GOOD.rstrip())))
+def test_mgf_that_ends_within_a_spectrum_is_cut_off(tmp_path, length):
+    with pytest.raises(InputError, match=r"run\.mgf: is truncated or malformed behind 1 spectra \(it ends within"):
+        mgf(tmp_path, GOOD + GOOD[:length])
 
 
 def test_byte_order_mark_and_range_of_retention_times(tmp_path):
@@ -130,6 +129,7 @@ def test_unsorted_peaks_are_sorted_and_empty_ones_left_out(tmp_path):
         ("blank.mgf", b"\n \n", "is empty"),
         ("picture.mgf", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary file"),
         ("notes.txt", b"dear diary\n", "no known format"),
+        ("notes.mgf", b"dear diary", "no known format"),
         ("broken.mgf.gz", gzip.compress(GOOD.encode() * 5000)[:-40], "truncated or malformed"),
         ("wrong.parquet", b"PAR1nothing", "no readable Parquet"),
     ],
