@@ -1,7 +1,7 @@
 """How long the page keeps a user waiting with thousands of spectra: `python -m benchmarks.page FILE`.
 
 The spectra of a file are repeated under titles of their own; headless Chromium uploads them, scrolls, sorts, filters
-and clicks. Each spectrum is read by the network once, for the page is measured. `--picture` draws it with its own example.
+and clicks. The network reads each spectrum once, for the page is measured. `--picture` draws it with its own example.
 """
 
 import argparse

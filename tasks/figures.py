@@ -37,8 +37,18 @@ STYLE: Any = {
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
+def nothing(why: str) -> str:
+    """In the place of a figure that would be empty."""
+    with plt.rc_context(STYLE):
+        figure = plt.figure(figsize=(4.6, 0.6))
+        figure.text(0.5, 0.5, why, ha="center", va="center", color="#666666")
+        return svg(figure)
+
+
 def precision_coverage(curves: Mapping[str, Curve]) -> str:
     """Peptide precision against coverage, a line a species."""
+    if not curves:
+        return nothing("no species has a curve")
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 3.8))
         for (name, (coverage, precision)), colour in zip(curves.items(), COLOURS, strict=False):
@@ -50,6 +60,8 @@ def precision_coverage(curves: Mapping[str, Curve]) -> str:
 
 def accuracy_by_step(accuracy: Mapping[str, Mapping[str, Sequence[float]]], default_steps: int) -> str:
     """Token accuracy after each refinement step; the anchored network solid, the plain recursion dashed."""
+    if not any(accuracy.values()):
+        return nothing("no network was measured step by step")
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 3.8))
         for model, dash in (("pretrained", "-"), ("plain", "--")):
@@ -80,6 +92,8 @@ def by_group(groups: Mapping[str, Metrics], label: str) -> str:
 
 def loss_curves(curves: Mapping[str, Sequence[Mapping[str, float | str]]]) -> str:
     """Training loss against updates; a line marks where the next stage of the curriculum begins."""
+    if not curves:
+        return nothing("no training has a curve")
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 3.2))
         for (name, curve), colour in zip(curves.items(), COLOURS, strict=False):
@@ -108,6 +122,8 @@ def _stage_changes(curve: Sequence[Mapping[str, float | str]]) -> list[tuple[flo
 def confusion(labels: Sequence[str], counts: NDArray[np.int64]) -> str:
     """Share of each true residue (rows) that was read as another (columns)."""
     used = np.flatnonzero(counts.sum(0) + counts.sum(1)).tolist()
+    if not used:
+        return nothing("no residue could be compared")
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(5.6, 5.0))
         shares = counts[np.ix_(used, used)] / np.maximum(counts[used].sum(1), 1)[:, None]

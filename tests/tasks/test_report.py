@@ -197,6 +197,7 @@ def test_modifications_are_given_as_masses():
     assert with_masses("C[UNIMOD:4]AM[UNIMOD:35]") == "C[+57.021464]AM[+15.994915]"
 
 
+@pytest.mark.filterwarnings("error::UserWarning")  # of matplotlib, on an empty figure
 def test_no_completed_fold_is_still_a_report(tmp_path):
     workspace = make_workspace(tmp_path, failed=tuple(species.slug for species in SPECIES))
     text = write_report(workspace.root, PARAMS, PROVENANCE).read_text()
@@ -205,6 +206,7 @@ def test_no_completed_fold_is_still_a_report(tmp_path):
     assert headline["folds_completed"] == 0
 
 
+@pytest.mark.filterwarnings("error::UserWarning")  # of matplotlib, on an empty figure
 def test_no_answer_at_all_is_still_a_report(tmp_path):
     workspace = make_workspace(tmp_path, failed=())
     silent = [
