@@ -26,7 +26,7 @@ from data.predictions import Prediction
 from data.schema import Spectrum
 from model.inference import Sequencer
 
-DOUBTFUL = 0.7
+DOUBTFUL = 0.9
 SETTLED_MS = 700
 
 

@@ -61,13 +61,13 @@ def _start(model: Path) -> tuple[str, subprocess.Popen[bytes]]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     words = [sys.executable, "-m", "app.main", "serve", "--port", str(port), "--model", str(model)]
-    service = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    service = subprocess.Popen(words)
     url = f"http://127.0.0.1:{port}"
     while service.poll() is None:
         try:
             if httpx.get(f"{url}/readyz", timeout=120).status_code == 200:
                 return url, service
-        except httpx.ConnectError:
+        except httpx.TransportError:
             time.sleep(0.2)
     sys.exit("the service ended at its start")
 
