@@ -124,8 +124,7 @@ def sequence(
     from data.writers.output import check_free, check_output
 
     check_output(output)  # a wrong name is told before torch and the model are loaded
-    if not resume:
-        check_free(output, force)
+    check_free(output, force or resume)
     from app.sequence import sequence_named
     from app.sequencer import make_sequencer
     from tasks.models import chosen_model

@@ -11,7 +11,7 @@ models = typer.Typer()
 
 @models.command(epilog="Example: peptrm export workspace/models/pretrained -o small --precision bf16")
 def export(
-    folder: Annotated[Path, typer.Argument(help="Folder of a trained network.", metavar="MODEL")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a network, or base or small.", metavar="MODEL")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
     precision: Annotated[
         Literal["bf16", "fp32"], typer.Option(help="Of the weights; bf16 halves the file, fp32 copies them.")
@@ -20,8 +20,9 @@ def export(
 ) -> None:
     """Write a network as one safetensors file and its configuration, for `--model` anywhere."""
     from model.export import export_network
+    from tasks.models import chosen_model
 
-    size = export_network(folder, output, precision, force=force)
+    size = export_network(chosen_model(folder), output, precision, force=force)
     typer.echo(f"written: {output}, {size / 1e6:.2f} MB in {precision}", err=True)
 
 

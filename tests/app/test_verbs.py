@@ -15,6 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from app.information import as_text, machine_card, model_card
 from app.main import app
@@ -128,6 +129,13 @@ def test_params_and_the_pipelines_verbs_check_before_they_run(peptrm, tmp_path):
         assert done.returncode == 2 and "'batch_size'" in done.stderr
     assert "--deployed" in peptrm("cv", "--deployed", "--set", "seed=7").stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_export_takes_the_name_of_a_network_of_the_package(tmp_path):
+    done = CliRunner().invoke(app, ["export", "base", "-o", str(tmp_path / "copy")])
+    assert done.exit_code == 0, done.output
+    copy, brought = (model_card(folder) for folder in (tmp_path / "copy", models.WEIGHTS / "base"))
+    assert copy["parameters"] == brought["parameters"]
 
 
 def test_an_exported_network_is_half_as_large_and_answers_alike(model, tmp_path, mgf):
