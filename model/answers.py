@@ -69,7 +69,7 @@ class Answers:
     candidates : (batch, candidates, slots) int64.
     chosen : (batch,) int64, which candidate is the answer.
     exists : (batch, candidates) bool: not a place left empty.
-    candidate_score : (batch, candidates), 0…1, what ``peptide`` would be if that one were chosen.
+    candidate_score : (batch, candidates), 0…1, as `candidate_scores`.
     rank : (batch,) of the answers, the logit that they are right.
     raw : confidence source → (batch, slots), before calibration.
     number : (batch,) int64, of the answers in a searched database, -1 where it holds none; None without one.
@@ -159,11 +159,12 @@ class Answerer:
                 raw, np.broadcast_to(rank[rows, best][:, None], residue.shape)
             )
         mass = self.network.mass_evidence.masses[tokens] + (tokens == GAP) * hypothesis.gap_mass
+        peptide = self._peptide_score(rank[rows, best], residue, tokens, feature[rows, best])
         return Answers(
             tokens=tokens,
             mass=mass,
             residue=residue,
-            peptide=self._peptide_score(rank[rows, best], residue, tokens, feature[rows, best]),
+            peptide=peptide,
             outlier=sigmoid(self.calibration.outlier(feature[rows, best])) if self.calibration else None,
             proven=found.proven.cpu().numpy() if self.settings.exact else None,
             ambiguity=ambiguities(tokens, mass, encoded.index, self.network, self.decoding.tolerance_ppm),
@@ -171,7 +172,7 @@ class Answerer:
             candidates=found.tokens,
             chosen=best,
             exists=exists,
-            candidate_score=self._candidate_scores(rank, seen, found, feature),
+            candidate_score=candidate_scores(np.where(exists, choice, -np.inf), best, peptide),
             raw=raw,
             rank=rank[rows, best],
         )
@@ -231,17 +232,6 @@ class Answerer:
             return
         raw[self.source] = looks.double().cpu().numpy()
 
-    def _candidate_scores(
-        self, rank: NDArray[np.float64], seen: Review, found: Decoded, feature: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        residue = seen.residue[self.single].double().cpu().numpy()
-        tokens = found.tokens.unbind(1)
-        each = [
-            self._peptide_score(rank[:, place], residue[:, place], tokens[place], feature[:, place])
-            for place in range(len(tokens))
-        ]
-        return np.stack(each, 1)
-
     def _peptide_score(
         self, rank: NDArray[np.float64], residue: NDArray[np.float64], tokens: Tensor, feature: NDArray[np.float64]
     ) -> NDArray[np.float64]:
@@ -258,6 +248,28 @@ class Answerer:
         fits = feature[:, _MASS_ERROR] <= 1 + 1e-6
         scores: NDArray[np.float64] = score * np.where(fits, 1.0, _OUT_OF_TOLERANCE_FACTOR)
         return scores
+
+
+def candidate_scores(
+    choice: NDArray[np.float64], best: NDArray[np.int64], score: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The answers' scores, and what they leave to the other candidates, in proportion to the choice.
+
+    Only one of them can be right: the scores of a spectrum are together 1 at most, and none is above its answer's.
+
+    Parameters
+    ----------
+    choice : (batch, candidates), logits; -inf where there is none.
+    best : (batch,), of the highest.
+    score : (batch,), 0…1, of the answers.
+    """
+    rows = np.arange(len(best))
+    share = np.exp(choice - choice[rows, best][:, None])
+    others = share.sum(1) - 1
+    left = np.minimum(score, (1 - score) / np.maximum(others, 1e-300))
+    scores: NDArray[np.float64] = share * left[:, None]
+    scores[rows, best] = score
+    return scores
 
 
 def _features(seen: Review, alike: Tensor, found: Decoded, hypothesis: Hypothesis, spectra: Spectra) -> Tensor:

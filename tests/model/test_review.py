@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from pyteomics import mass
 
 from data.peaks import PeakBatch
 from data.schema import Spectrum
 from data.vocabulary import PAD, STOP, VOCABULARY
+from model.answers import candidate_scores
 from model.hypothesis import with_stop
 from model.recursion import Network
 from model.review import FEATURES, log_probability, nearest_distance, review
@@ -96,3 +100,26 @@ def test_nearest_distance_is_that_of_brute_force():
     expected = (keys[:, None] - query[..., None]).abs().amin(-1)
     assert torch.equal(nearest_distance(keys, query), expected)
     assert nearest_distance(keys[:, :0], query).isinf().all()
+
+
+def test_what_the_answer_leaves_to_the_other_candidates_by_hand():
+    logits = np.log([[4.0, 2.0, 2.0], [0.0001, 1.0, 0.5], [3.0, 1.0, 0.0001]])
+    logits[2, 2] = -np.inf
+    best, score = np.array([0, 1, 0]), np.array([0.5, 0.1, 0.9])
+    found = candidate_scores(logits, best, score)
+    # half is left for two that are half as likely as the answer; 0.1 times their odds; a tenth for the only other
+    np.testing.assert_allclose(found[0], [0.5, 0.25, 0.25])
+    np.testing.assert_allclose(found[1], [0.1 * 0.0001, 0.1, 0.05])
+    np.testing.assert_allclose(found[2], [0.9, 0.1, 0.0])
+
+
+@given(
+    arrays(float, (3, 5), elements=st.floats(-30, 30)),
+    arrays(float, 3, elements=st.floats(0, 1)),
+)
+def test_scores_of_candidates_are_together_at_most_one_and_none_above_the_answers(logits, score):
+    best = logits.argmax(1)
+    found = candidate_scores(logits, best, score)
+    assert (found.sum(1) <= 1 + 1e-9).all()
+    assert (found <= score[:, None] + 1e-12).all() and (found >= 0).all()
+    assert (found[np.arange(3), best] == score).all()
