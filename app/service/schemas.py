@@ -109,7 +109,7 @@ class Peptide(BaseModel):
 class ComparedPeptide(Peptide):
     """A candidate."""
 
-    score: float = Field(description="What the peptide score would be if this were the answer.")
+    score: float = Field(description="Of the answer its own; of the others their parts of what it leaves.")
 
 
 class Ambiguity(BaseModel):
