@@ -10,6 +10,12 @@ _LINE = "%(levelname)s: %(message)s"
 _FILE_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
+def is_told_on_screen() -> bool:
+    """Whether messages of weight INFO reach the standard error stream."""
+    screens = (h for h in logging.getLogger().handlers if not isinstance(h, logging.FileHandler))
+    return any(screen.level <= logging.INFO for screen in screens)
+
+
 def set_up_logging(*, verbose: bool, quiet: bool, log_file: Path | None) -> None:
     """Messages of at least this weight on the standard error stream; those of INFO and above into the file, at its end.
 

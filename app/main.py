@@ -156,7 +156,7 @@ def sequence(
     lines = sequence_named(
         files, output, sequencer, job, stdin_format=stdin_format, force=force, resume=resume, quiet=quiet
     )
-    for line in () if quiet else (*lines, f"written: {output}"):
+    for line in lines:
         typer.echo(line, err=True)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from app.logs import is_told_on_screen
 from app.progress import Progress
 from app.signals import INTERRUPTED, stopped_by_sigterm
 from app.standard_input import Format, named_files
@@ -32,7 +33,7 @@ def sequence_named(
 
     Returns
     -------
-    The summary for people.
+    The summary for people, as far as it is not on the screen already.
 
     Raises
     ------
@@ -48,10 +49,10 @@ def sequence_named(
         for line in _explanation(interrupted, output):
             typer.echo(line, err=True)
         raise typer.Exit(INTERRUPTED) from None
-    lines = list(summary.lines())
+    lines = [*summary.lines(), f"written: {output}"]
     for line in lines:
         log.info(line)
-    return lines
+    return [] if quiet or is_told_on_screen() else lines
 
 
 def _explanation(interrupted: Interrupted, output: Path) -> Iterator[str]:

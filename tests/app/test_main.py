@@ -171,6 +171,21 @@ def test_debug_shows_the_traceback(peptrm, model, tmp_path):
     assert "Traceback" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "how", [["sequence"], ["sequence", "-v"], ["-v", "sequence"], ["sequence", "--log-file"]], ids=" ".join
+)
+def test_the_summary_is_told_once(peptrm, model, mgf, tmp_path, how):
+    log = tmp_path / "run.log"
+    how = [*how, log] if how[-1] == "--log-file" else how
+    out = tmp_path / "o.tsv"
+    done = peptrm(*how, mgf, "-o", out, "--model", model, "--decoding", "argmax", "--steps", 1)
+    assert done.returncode == 0, done.stderr
+    told = [done.stderr] + ([log.read_text()] if log.exists() else [])
+    for text in told:
+        assert text.count("3 spectra sequenced") == text.count(f"written: {out}") == 1, text
+    assert len(told) == 1 + ("--log-file" in how)
+
+
 def test_an_interrupted_run_goes_on(peptrm, model, mgf, tmp_path):
     long = tmp_path / "long.mgf"
     long.write_text(mgf.read_text() * 400)
