@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ def _same(prediction: Prediction) -> bool:
 
 
 def _curves(data: ReportData) -> dict[str, tuple[Sequence[str], Iterable[Sequence[Any]]]]:
-    """Tables for `dvc plots`: the first column is x, each of the others a line."""
+    """Tables for `dvc plots`."""
     losses = {
         name: {entry["update"]: entry["tokens"] for entry in training["curve"]}
         for name, training in data.trainings.items()
@@ -163,18 +163,20 @@ def _curves(data: ReportData) -> dict[str, tuple[Sequence[str], Iterable[Sequenc
         for model, levels in data.recursion.items()
         for level, values in levels.items()
     }
-    precision = {}
-    for fold in data.completed:
-        covered, values = precision_coverage(fold.predictions)
-        precision[fold.slug] = {
-            point / _CURVE_POINTS: float(np.interp(point / _CURVE_POINTS, covered, values))
-            for point in range(1, _CURVE_POINTS + 1)
-        }
     return {
         "loss": _wide("update", losses),
         "steps": _wide("step", accuracy),
-        "precision_coverage": _wide("coverage", precision),
+        "precision_coverage": (("species", "coverage", "precision"), _precision_by_coverage(data)),
     }
+
+
+def _precision_by_coverage(data: ReportData) -> Iterator[tuple[str, float, float]]:
+    """A row a species and point, not a column a species: ``dvc.yaml`` names columns, and species are parameters."""
+    for fold in data.completed:
+        covered, values = precision_coverage(fold.predictions)
+        for point in range(1, _CURVE_POINTS + 1):
+            place = point / _CURVE_POINTS
+            yield fold.name, place, float(np.interp(place, covered, values))
 
 
 def _wide(x: str, lines: dict[str, dict[Any, float]]) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:

@@ -6,6 +6,7 @@ import pytest
 
 from data.errors import InputError
 from data.proteomes import SPECIES
+from model.calibrating import LEAST_SPECTRA
 from tasks.params import load_params
 from tasks.profiles import apply_profile
 
@@ -29,6 +30,8 @@ def test_the_projects_own_profiles_are_valid(tmp_path, profile):
     else:
         assert params.species != SPECIES
         assert params.network == load_params(BASE).network
+    for spectra in (params.calibration.spectra, params.calibration.fold_spectra):
+        assert spectra == 0 or spectra >= LEAST_SPECTRA  # fewer calibrate nothing, and only a warning says so
 
 
 def test_sections_are_merged_and_comments_stay(tmp_path):

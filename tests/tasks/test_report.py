@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from data.chemistry import ION_SERIES, WATER, fragment_mz, precursor_mz
 from data.errors import InputError
@@ -149,10 +150,21 @@ def test_curves_for_dvc(page):
     assert [row["step"] for row in rows("steps")] == [str(step) for step in range(1, 10)]
     assert float(rows("steps")[3]["plain noise-0.5"]) == pytest.approx(0.1)
     precision = rows("precision_coverage")
-    assert set(precision[0]) == {"coverage"} | {species.slug for species in SPECIES if species.slug != FAILED}
+    assert {row["species"] for row in precision} == {species.name for species in SPECIES if species.slug != FAILED}
+    first = {row["coverage"]: float(row["precision"]) for row in precision if row["species"] == SPECIES[0].name}
+    assert len(first) == 100
     # by falling score: right, right, wrong, right (F for oxidised M), no answer
-    assert float(precision[39][SPECIES[0].slug]) == 1.0
-    assert float(precision[-1][SPECIES[0].slug]) == pytest.approx(3 / 5)
+    assert first["0.4"] == 1.0
+    assert first["1.0"] == pytest.approx(3 / 5)
+
+
+def test_every_column_that_dvc_draws_is_there_whatever_the_species(page):
+    plots = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+    for plot in (next(iter(entry.values())) for entry in plots):
+        for path, columns in plot["y"].items():
+            with (page.parent / "curves" / Path(path).name).open() as stream:
+                header = next(csv.reader(stream))
+            assert {plot["x"], *([columns] if isinstance(columns, str) else columns)} <= set(header), path
 
 
 def test_page_shows_intervals_and_failures_and_escapes_what_it_is_given(page):
