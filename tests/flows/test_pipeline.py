@@ -74,6 +74,7 @@ def test_metrics_and_plots_work_offline(finished):
     assert plots.returncode == 0, plots.stderr
     text = page.read_text()
     assert "Token accuracy by refinement step" in text
+    assert 'src="http' not in text
     drawn = json.loads(finished.run("dvc", "plots", "show", "--json").stdout)["data"]["Precision and coverage"]
     points = drawn[0]["content"]["data"]["values"]
     assert {point["species"] for point in points} == {species.name for species in SPECIES}
