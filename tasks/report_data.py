@@ -124,16 +124,20 @@ def _fold(workspace: Workspace, slug: str, name: str) -> Fold:
 
 
 def _check_spectra(workspace: Workspace, params: Params, folds: list[Fold]) -> None:
-    """Refuse folds of other spectra than those that the page names: ids are numbers, which any shards have."""
-    peptides: dict[str, str | None] = {}
+    """Refuse folds of other spectra than those that the page names.
+
+    The id alone does not tell: those of shards are numbers, which any shards have, and a library calls a peptide by
+    one name with and without its modifications.
+    """
+    known: set[tuple[str, str | None]] = set()
     if params.cross_validation.measured.files:
-        peptides.update((s.spectrum_id, s.peptidoform) for s in measured_spectra(params, Counter()))
+        known.update((s.spectrum_id, s.peptidoform) for s in measured_spectra(params, Counter()))
     else:
         for table in read_shards(workspace.augmented_shards, ["spectrum_id", "peptidoform"]):
-            peptides.update(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
+            known.update(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
     for fold in folds:
         for prediction in fold.predictions:
-            if peptides.get(prediction.spectrum_id) != prediction.reference:
+            if (prediction.spectrum_id, prediction.reference) not in known:
                 raise InputError(
                     f"{prediction.spectrum_id} is not the spectrum that this fold was tested on",
                     path=workspace.fold_predictions(fold.slug),
@@ -150,8 +154,9 @@ def _samples(workspace: Workspace, params: Params, folds: list[Fold]) -> list[Sa
     places = np.unique(np.linspace(0, len(answered) - 1, params.evaluation.sample_spectra).astype(int))
     chosen = {answered[place].spectrum_id: answered[place] for place in places} if answered else {}
     if params.cross_validation.measured.files:
-        measured = {s.spectrum_id: s for s in measured_spectra(params, Counter())}
-        return [Sample(measured[name], measured[name], chosen[name]) for name in chosen]
+        measured = {(s.spectrum_id, s.peptidoform): s for s in measured_spectra(params, Counter())}
+        found = [(measured[name, answer.reference], answer) for name, answer in chosen.items()]
+        return [Sample(spectrum, spectrum, answer) for spectrum, answer in found]
     noisy = _spectra(workspace, chosen, source_name(params.cross_validation.test_noise_level))
     clean = _spectra(workspace, chosen, source_name(0.0))
     return [Sample(noisy[name], clean.get(name, noisy[name]), chosen[name]) for name in chosen if name in noisy]

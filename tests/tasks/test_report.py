@@ -249,6 +249,16 @@ def test_folds_of_other_spectra_are_refused(tmp_path):
         write_report(workspace.root, PARAMS, PROVENANCE)
 
 
+def test_spectra_of_one_name_are_told_apart_by_their_peptides(tmp_path):
+    workspace = make_workspace(tmp_path, failed=())
+    spectra = [ladder(true, source) for source in ("noise-0", "noise-0.5") for true, _ in TRUE_AND_READ]
+    namesakes = [replace(spectrum, peptidoform="LAYALYK") for spectrum in spectra]
+    write_shards(
+        [to_table([*spectra, *namesakes])], workspace.augmented_shards, shard_rows=100, parameters={"made": "anew"}
+    )
+    assert "<svg" in write_report(workspace.root, PARAMS, PROVENANCE).read_text()
+
+
 @pytest.mark.parametrize("width", [400, 1280])
 def test_page_is_whole_in_a_browser(page, width):
     playwright = pytest.importorskip("playwright.sync_api")
