@@ -34,6 +34,9 @@ STYLE: Any = {
     "figure.autolayout": True,
 }
 
+_LETTERS_SIDE_BY_SIDE = 48
+"""Of the names of groups; more would overlap."""
+
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -85,6 +88,8 @@ def by_group(groups: Mapping[str, Metrics], label: str) -> str:
         axes.bar(place + 0.2, [m.peptide_recall for m in values], 0.4, color=COLOURS[1], label="peptide recall")
         names = [f"{key}\n({metrics.n_spectra})" for key, metrics in groups.items()]
         axes.set_xticks(place, names, fontsize=6)
+        if sum(map(len, groups)) > _LETTERS_SIDE_BY_SIDE:
+            axes.tick_params(axis="x", labelrotation=30)
         axes.set(xlabel=f"{label} (spectra)", ylim=(0, 1))
         axes.legend(frameon=False, fontsize=7, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
         return svg(figure)
