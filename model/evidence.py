@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from data.chemistry import ION_SERIES, WATER, fragment_mz, neutral_mass
-from data.vocabulary import GAP, STOP, Vocabulary
+from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.hypothesis import Hypothesis
 from model.peak_lookup import isotope_marks, strongest_within
 from model.settings import NetworkSettings
@@ -277,6 +277,18 @@ class MassEvidence(torch.nn.Module):
         found = strongest_within(index.node_mass, index.node_posterior, query, self.tolerance_da_at(query)).value
         logarithm = (found + _LEAST_POSTERIOR).log10() / -math.log10(_LEAST_POSTERIOR) + 1
         return torch.stack([found, logarithm], -1).view(*cleavage.shape, GRAPH_FEATURES)
+
+    def is_cleavage(self, tokens: Tensor) -> Tensor:
+        """Whether peptides can be cleaved behind each slot, (..., slots): not at the end or behind a terminal token."""
+        length = (tokens != PAD).sum(-1, keepdim=True)
+        is_inner: Tensor = torch.arange(tokens.shape[-1], device=tokens.device) < length - 1
+        return is_inner & ~self.is_terminal[tokens]
+
+    def possible_ions(self, index: SpectrumIndex, tokens: Tensor) -> Tensor:
+        """Which ions a spectrum's charge and the peptide's cleavages allow, (batch, ..., slots, series) bool."""
+        charged = torch.tensor([series.charge for series in ION_SERIES], device=tokens.device)
+        most = index.fragment_charge.view(-1, *[1] * tokens.dim())
+        return self.is_cleavage(tokens)[..., None] & (charged <= most)
 
     def ions(self, index: SpectrumIndex, cleavage: Tensor) -> Ions:
         """What was observed at each ion series of cleavages, Da, (batch, ...)."""

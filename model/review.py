@@ -154,9 +154,7 @@ def _path(
     if evidence.graph is None:
         nothing = residues.new_zeros(len(residues)).float()
         return (nothing, nothing), torch.zeros_like(residues)
-    length = (tokens != PAD).sum(1, keepdim=True)
-    place = torch.arange(tokens.shape[1], device=tokens.device)
-    cleaved = (place < length - 1) & ~evidence.is_terminal[tokens]
+    cleaved = evidence.is_cleavage(tokens)
     probability, logarithm = evidence.posterior(index, residues.cumsum(1)).unbind(-1)
     behind = probability.masked_fill(~cleaved, 1.0)
     before = functional.pad(behind[:, :-1], (1, 0), value=1.0)
@@ -169,11 +167,7 @@ def _spectrum_match(network: Network, index: SpectrumIndex, residues: Tensor, to
     """Shares of the cleavages seen, of the ions seen, and of the intensity and the peaks explained; (batch,) each."""
     evidence = network.mass_evidence
     prefix = residues.cumsum(1)
-    length = (tokens != PAD).sum(1, keepdim=True)
-    cleaved = torch.arange(tokens.shape[1], device=tokens.device) < length - 1
-    cleaved &= ~evidence.is_terminal[tokens]
-    charged = torch.tensor([series.charge for series in ION_SERIES], device=tokens.device)
-    asked = cleaved[..., None] & (charged <= index.fragment_charge[:, None, None])
+    cleaved, asked = evidence.is_cleavage(tokens), evidence.possible_ions(index, tokens)
     mz = torch.stack(
         [fragment_mz(prefix, index.peptide_mass[:, None], series).float() for series in ION_SERIES], -1
     ).masked_fill(~asked, torch.inf)
