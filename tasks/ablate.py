@@ -20,8 +20,7 @@ def ablate_row(params: Params, workspace: Workspace, name: str) -> dict[str, Any
     """Train and measure one row of the table."""
     log = get_run_logger()
     tracker = Tracker(workspace)
-    run = tracker.open_run(f"ablate {name}", provenance_tags(params, workspace))
-    try:
+    with tracker.run(f"ablate {name}", provenance_tags(params, workspace)) as run:
         tracker.parameters(run, asdict(row_recipe(params, params.ablations.rows[name])))
         arguments = {"params": params.model_dump(mode="json"), "root": str(workspace.root), "name": name}
         result: dict[str, Any] = run_isolated(ablate, arguments, lambda line: log.info("%s: %s", name, line))
@@ -31,8 +30,4 @@ def ablate_row(params: Params, workspace: Workspace, name: str) -> dict[str, Any
             for step, accuracy in enumerate(result[level]["token_accuracy_by_step"], start=1)
         ]
         tracker.metrics(run, points)
-    except BaseException:
-        tracker.close_run(run, failed=True)
-        raise
-    tracker.close_run(run)
     return result

@@ -40,8 +40,7 @@ def learn_noise(params: Params, workspace: Workspace) -> dict[str, Any]:
 def strategy(params: Params, workspace: Workspace, name: str) -> dict[str, Any]:
     """Train and measure one strategy."""
     log, tracker = get_run_logger(), Tracker(workspace)
-    run = tracker.open_run(f"bridge {name}", provenance_tags(params, workspace))
-    try:
+    with tracker.run(f"bridge {name}", provenance_tags(params, workspace)) as run:
         tracker.parameters(run, params.bridge.rows[name].model_dump(mode="json"))
         arguments = _arguments(params, workspace) | {"name": name}
         result: dict[str, Any] = run_isolated(train_row, arguments, lambda line: log.info("%s: %s", name, line))
@@ -51,10 +50,6 @@ def strategy(params: Params, workspace: Workspace, name: str) -> dict[str, Any]:
             for figure in ("aa_precision", "peptide_recall")
         ]
         tracker.metrics(run, points)
-    except BaseException:
-        tracker.close_run(run, failed=True)
-        raise
-    tracker.close_run(run)
     return result
 
 

@@ -44,10 +44,9 @@ def cross_validate_fold(
         return finished
     tracker = Tracker(workspace)
     settings = Params.model_validate(params)
-    run = tracker.open_run(
+    with tracker.run(
         f"fold {species}", provenance_tags(settings, workspace) | {"inputs_hash": inputs_hash}, parent_run
-    )
-    try:
+    ) as run:
         tracker.parameters(run, settings.of_training() | {"species": species})
         arguments = {"params": params, "root": root, "species": species}
         report = run_isolated(run_fold, arguments, lambda line: log.info("%s: %s", species, line))
@@ -61,10 +60,6 @@ def cross_validate_fold(
         tracker.artifact(run, workspace.fold_model(species), "model")
         for path in (workspace.fold_report(species), workspace.fold_confusion(species)):
             tracker.artifact(run, path)
-    except BaseException:
-        tracker.close_run(run, failed=True)
-        raise
-    tracker.close_run(run)
     write_receipt(workspace, species, inputs_hash)
     metrics: dict[str, float] = report["metrics"]
     return metrics

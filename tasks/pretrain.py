@@ -52,14 +52,9 @@ def _recorded(
     function: Callable[[dict[str, Any], str], dict[str, Any]], name: str, params: Params, workspace: Workspace
 ) -> None:
     log, tracker = get_run_logger(), Tracker(workspace)
-    run = tracker.open_run(name, provenance_tags(params, workspace))
-    try:
+    with tracker.run(name, provenance_tags(params, workspace)) as run:
         tracker.parameters(run, params.of_training())
         arguments = {"params": params.model_dump(mode="json"), "root": str(workspace.root)}
         summary = run_isolated(function, arguments, lambda line: log.info("%s", line))
         if summary:
             tracker.metrics(run, training_points(summary))
-    except BaseException:
-        tracker.close_run(run, failed=True)
-        raise
-    tracker.close_run(run)

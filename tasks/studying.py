@@ -35,16 +35,11 @@ def _recorded(
     more: dict[str, str],
 ) -> dict[str, Any]:
     log, tracker = get_run_logger(), Tracker(workspace)
-    run = tracker.open_run(name, provenance_tags(params, workspace) | {"peptrm.study": name.split()[0]})
-    try:
+    with tracker.run(name, provenance_tags(params, workspace) | {"peptrm.study": name.split()[0]}) as run:
         arguments = {"params": params.model_dump(mode="json"), "root": str(workspace.root)} | more
         result: dict[str, Any] = run_isolated(function, arguments, lambda line: log.info("%s: %s", name, line))
         tracker.parameters(run, result.get("drawn", {}) | {"updates": result["updates"]})
         tracker.metrics(run, _points(result))
-    except BaseException:
-        tracker.close_run(run, failed=True)
-        raise
-    tracker.close_run(run)
     return result
 
 

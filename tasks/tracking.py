@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,17 @@ class Tracker:
         all_tags = dict(tags) | ({"mlflow.parentRunId": parent} if parent else {})
         run = self._client.create_run(self._experiment, run_name=name, tags=all_tags)
         return str(run.info.run_id)
+
+    @contextmanager
+    def run(self, name: str, tags: Mapping[str, str], parent: str | None = None) -> Iterator[str]:
+        """The id of a run that lasts as long as the block; failed where the block raises."""
+        run = self.open_run(name, tags, parent)
+        try:
+            yield run
+        except BaseException:
+            self.close_run(run, failed=True)
+            raise
+        self.close_run(run)
 
     def reopen_run(self, run: str) -> bool:
         """Continue a run; false where there is none of this id."""

@@ -17,8 +17,7 @@ def train_network(params: Params, workspace: Workspace, name: str, evidence: boo
     """Train ``pretrained`` (anchored in masses) or ``plain`` (without evidence)."""
     log = get_run_logger()
     tracker = Tracker(workspace)
-    run = tracker.open_run(f"train {name}", provenance_tags(params, workspace))
-    try:
+    with tracker.run(f"train {name}", provenance_tags(params, workspace)) as run:
         tracker.parameters(run, params.of_training() | {"evidence": evidence})
         arguments = {"params": params.model_dump(mode="json"), "root": str(workspace.root), "name": name}
         summary = run_isolated(
@@ -26,10 +25,6 @@ def train_network(params: Params, workspace: Workspace, name: str, evidence: boo
         )
         tracker.metrics(run, training_points(summary))
         tracker.artifact(run, workspace.model(name), "model")
-    except BaseException:
-        tracker.close_run(run, failed=True)
-        raise
-    tracker.close_run(run)
 
 
 def provenance_tags(params: Params, workspace: Workspace) -> dict[str, str]:
