@@ -1,59 +1,90 @@
-"""The spectrum graph's node weights: fitted to noisy predicted spectra, and what the graph adds to a look at one peak.
+"""The weights of peak readings: fitted to measured and to noisy predicted spectra, and what the spectrum graph adds.
 
-python -m benchmarks.spectrum_graph --shards DIR [--real FILE…] [--write]
+PEPTRM_MIRROR=DIR python -m benchmarks.spectrum_graph --params FILE --shards DIR [--write]
+
+The parameters name the measured files and what may be trained on; ``profiles/base.yaml`` is made for it.
 """
 
 import argparse
-import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
-from data.batches import SpectrumSet
+from data.batches import SpectrumSet, pretraining_sets
+from data.chemistry import neutral_mass
 from data.noise import add_noise
+from data.peaks import PeakBatch
 from data.preprocessing import preprocess
-from data.real_psms import annotated_spectra
-from data.schema import Spectrum, from_table
-from data.settings import NoiseSettings, PreprocessingSettings, UniformNoise
-from data.shards import read_shards
+from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import PAD, STOP, VOCABULARY
-from model import spectrum_graph
+from model.evidence import MassEvidence
 from model.metrics import area_under_roc
+from model.peak_reading import FEATURES, HIDDEN, READINGS, WEIGHTS_FILE, PeakReader
 from model.spectra import Spectra, to_spectra
-from model.spectrum_graph import FEATURES, SpectrumGraph, node_features
+from model.spectrum_graph import SpectrumGraph
+from model.tensor_file import write_tensors
+from tasks.params import Params, load_params
+from tasks.pretraining import measured_spectra
 
-_HARD = UniformNoise(noise_peaks=30, peak_dropout=0.45, peak_error_ppm=20.0, intensity_sigma=0.7)
-_BATCH = 128
+_SPECTRA = 128
+_CLEAN_SHARE, _HARD_SHARE, _HIGHEST_LEVEL = 0.12, 0.25, 1.6
+"""Of the predicted spectra, as in fine-tuning; level of the noise that was fitted to measured ones."""
+_UPDATES, _RATE, _ROWS = 2500, 4e-3, 4096
+_MEASURED_SHARE = 0.5
+
+Batch = tuple[Spectra, NDArray[np.int64]]
+"""Preprocessed spectra and their tokens."""
+Rows = list[tuple[Tensor, Tensor]]
+"""Of each reading: features, and whether there is a cleavage."""
 
 
-def noisy(spectra: list[Spectrum], rng: np.random.Generator) -> list[tuple[Spectra, np.ndarray]]:
-    """Batches of preprocessed spectra with their tokens: three quarters with structured noise, a quarter uniform."""
-    held = SpectrumSet.from_spectra(spectra)
-    batches = []
-    for number, first in enumerate(range(0, len(held), _BATCH)):
-        part = held.select(np.arange(first, min(first + _BATCH, len(held))))
-        noise, level = (_HARD.settings(), 1.0) if number % 4 == 3 else (NoiseSettings(), rng.random(len(part)))
+def batches(spectra: SpectrumSet) -> Iterator[SpectrumSet]:
+    """So many at once as memory holds easily."""
+    for first in range(0, len(spectra), _SPECTRA):
+        yield spectra.select(np.arange(first, min(first + _SPECTRA, len(spectra))))
+
+
+def measured(spectra: SpectrumSet) -> list[Batch]:
+    """As they are."""
+    return [(_tensors(part.peaks), part.tokens) for part in batches(spectra)]
+
+
+def predicted(spectra: SpectrumSet, params: Params, rng: np.random.Generator) -> dict[str, list[Batch]]:
+    """With the noise that was fitted to measured spectra, and a part of them with the hard noise."""
+    usual, hard = params.fine_tuning.noise or params.noise, params.training.validation_noise.settings()
+    border = round(len(spectra) * (1 - _HARD_SHARE))
+    first, second = spectra.select(np.arange(border)), spectra.select(np.arange(border, len(spectra)))
+    levels = rng.random(border) * _HIGHEST_LEVEL * (rng.random(border) >= _CLEAN_SHARE)
+    return {
+        "predicted, noisy": _with_noise(first, usual, levels, rng),
+        "predicted, hard": _with_noise(second, hard, np.ones(len(second)), rng),
+    }
+
+
+def _with_noise(
+    spectra: SpectrumSet, noise: NoiseSettings, level: NDArray[np.float64], rng: np.random.Generator
+) -> list[Batch]:
+    found, done = [], 0
+    for part in batches(spectra):
         peptides = np.where(part.tokens > STOP, part.tokens, PAD)
-        peaks = add_noise(part.peaks, peptides, noise, np.broadcast_to(level, len(part)), rng)
-        batches.append((_tensors(peaks), part.tokens))
-    return batches
+        peaks = add_noise(part.peaks, peptides, noise, level[done : done + len(part)], rng)
+        found.append((_tensors(peaks), part.tokens))
+        done += len(part)
+    return found
 
 
-def measured(spectra: list[Spectrum]) -> list[tuple[Spectra, np.ndarray]]:
-    """Batches of measured spectra as they are."""
-    held = SpectrumSet.from_spectra(spectra)
-    parts = [held.select(np.arange(first, min(first + _BATCH, len(held)))) for first in range(0, len(held), _BATCH)]
-    return [(_tensors(part.peaks), part.tokens) for part in parts]
-
-
-def _tensors(peaks) -> Spectra:  # type: ignore[no-untyped-def]
+def _tensors(peaks: PeakBatch) -> Spectra:
     settings = PreprocessingSettings()
     return to_spectra(preprocess(peaks, settings), settings.max_peaks, "cpu")
 
 
-def is_cleavage(mass: Tensor, tokens: np.ndarray) -> Tensor:
+def is_cleavage(mass: Tensor, tokens: NDArray[np.int64]) -> Tensor:
     """Whether each node lies at a cleavage of the true peptide; (batch, nodes)."""
     prefix = torch.from_numpy(VOCABULARY.masses[tokens].cumsum(1))
     inner = torch.from_numpy((tokens > STOP) & ~VOCABULARY.is_terminal[tokens])
@@ -62,96 +93,124 @@ def is_cleavage(mass: Tensor, tokens: np.ndarray) -> Tensor:
     return near.any(-1)
 
 
-def arguments(spectra: Spectra) -> tuple[Tensor, ...]:
-    """What the graph reads of a batch."""
-    mass = (spectra.precursor_mz - 1.007276466) * spectra.charge
-    tolerance = (spectra.mz.float().clamp(max=1e5) * 20e-6).clamp(min=0.01)
-    return spectra.mz, spectra.intensity, mass, spectra.charge, tolerance
+class Judge:
+    """Reads batches as a network with these parameters does."""
+
+    def __init__(self, params: Params) -> None:
+        network = replace(params.network, spectrum_graph=False, start="empty")
+        self.tolerance = MassEvidence(network, VOCABULARY).tolerance_da_at
+        self.graph = SpectrumGraph(VOCABULARY)
+
+    @property
+    def reader(self) -> PeakReader:
+        """Whose weights are fitted."""
+        return self.graph.reader
+
+    def arguments(self, spectra: Spectra) -> tuple[Tensor, ...]:
+        """What the graph reads of a batch."""
+        mass = neutral_mass(spectra.precursor_mz, spectra.charge)
+        tolerance = self.tolerance(spectra.mz.float().clamp(max=1e5))
+        return spectra.mz, spectra.intensity, mass, spectra.charge, tolerance
+
+    def rows(self, of: list[Batch]) -> Rows:
+        """Everything to fit on."""
+        parts: list[Rows] = [[] for _ in READINGS]
+        for spectra, tokens in of:
+            mass, feature, possible = self.reader.features(*self.arguments(spectra))
+            right = is_cleavage(mass.flatten(1), tokens).view(mass.shape)
+            for reading, found in enumerate(parts):
+                kept = possible[:, reading]
+                found.append((feature[:, reading][kept], right[:, reading][kept].float()))
+        return [(torch.cat([x for x, _ in found]), torch.cat([y for _, y in found])) for found in parts]
+
+    def judge(self, name: str, of: list[Batch]) -> None:
+        """Print how well intensity, the reading of a peak alone and the graph tell cleavages from other nodes."""
+        found: dict[str, list[Tensor]] = {"intensity": [], "reading": [], "graph": [], "right": []}
+        for spectra, tokens in of:
+            mass, logit, _ = (part.flatten(1) for part in self.reader(*self.arguments(spectra)))
+            ordered, posterior = self.graph(*self.arguments(spectra))
+            order, kept = mass.argsort(dim=1), ordered.isfinite()
+            intensity = spectra.intensity.repeat(1, len(READINGS))
+            right = is_cleavage(mass.gather(1, order), tokens)
+            columns = (intensity.gather(1, order), logit.gather(1, order), posterior, right)
+            for column, values in zip(found.values(), columns, strict=True):
+                column.append(values[kept])
+        joined = {key: torch.cat(parts).numpy() for key, parts in found.items()}
+        right = joined.pop("right")
+        areas = {key: area_under_roc(v[~right].astype(float), v[right].astype(float)) for key, v in joined.items()}
+        told = ", ".join(f"{key} {area:.3f}" for key, area in areas.items())
+        sure = joined["graph"] > 0.5
+        precision, recall = right[sure].mean(), right[sure].sum() / right.sum()
+        print(f"{name}: {told}; graph > 0.5: precision {precision:.3f}, recall {recall:.3f}")
 
 
-def fit(batches: list[tuple[Spectra, np.ndarray]]) -> list[list[float]]:
-    """Logistic weights of each reading."""
-    rows: list[list[Tensor]] = [[] for _ in spectrum_graph._READINGS]
-    truth: list[list[Tensor]] = [[] for _ in spectrum_graph._READINGS]
-    for spectra, tokens in batches:
-        mass, feature, exists = node_features(*arguments(spectra))
-        right, peaks = is_cleavage(mass, tokens), spectra.mz.shape[1]
-        for reading in range(len(rows)):
-            here = slice(reading * peaks, (reading + 1) * peaks)
-            kept = exists[:, here]
-            rows[reading].append(feature[:, here, reading * FEATURES : (reading + 1) * FEATURES][kept])
-            truth[reading].append(right[:, here][kept])
-    return [_logistic(torch.cat(x).double(), torch.cat(y).double()) for x, y in zip(rows, truth, strict=True)]
-
-
-def _logistic(x: Tensor, y: Tensor) -> list[float]:
-    weights = torch.zeros(x.shape[1], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
+def fit(reader: PeakReader, measured_rows: Rows, predicted_rows: Rows, seed: int) -> None:
+    """Cross-entropy of all readings, each update from rows of all of them."""
+    generator = torch.Generator().manual_seed(seed)
+    _begin(reader, predicted_rows, generator)
+    weights = [reader.first, reader.first_bias, reader.second, reader.second_bias, reader.last, reader.last_bias]
+    for weight in weights:
+        weight.requires_grad_()
+    optimizer = torch.optim.AdamW(weights, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=_UPDATES)
+    for _ in range(_UPDATES):
+        drawn = [_drawn(*pair, generator) for pair in zip(measured_rows, predicted_rows, strict=True)]
+        feature, right = (torch.stack(column) for column in zip(*drawn, strict=True))
+        logit = reader.logits(feature)
+        loss = functional.binary_cross_entropy_with_logits(logit, right)
         optimizer.zero_grad()
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(x @ weights, y) + 1e-4 * weights.square().sum()
-        loss.backward()
-        return loss
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    for name, weight in reader.weights.items():
+        setattr(reader, name, weight.detach().bfloat16().float())  # as they are kept
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return [round(float(w), 4) for w in weights.detach()]
+
+def _begin(reader: PeakReader, rows: Rows, generator: torch.Generator) -> None:
+    """Weights as ``torch.nn.Linear`` begins with them, and the scale of the features."""
+    every = torch.cat([feature for feature, _ in rows])
+    reader.mean, reader.deviation = every.mean(0), every.std(0).clamp(min=1e-2)
+    count = len(READINGS)
+    for name, bias, before, behind in (
+        ("first", "first_bias", FEATURES, HIDDEN),
+        ("second", "second_bias", HIDDEN, HIDDEN),
+        ("last", "last_bias", HIDDEN, 1),
+    ):
+        setattr(reader, name, (torch.rand(count, before, behind, generator=generator) * 2 - 1) * before**-0.5)
+        setattr(reader, bias, torch.zeros(count, 1, behind))
 
 
-def judge(name: str, batches: list[tuple[Spectra, np.ndarray]], weights: Tensor) -> None:
-    """Print how well intensity, the local look and the graph tell cleavages from other nodes."""
-    graph = SpectrumGraph(VOCABULARY)
-    graph.weights.copy_(weights)
-    found: dict[str, list[np.ndarray]] = {"intensity": [], "local": [], "graph": [], "right": []}
-    for spectra, tokens in batches:
-        mass, feature, exists = node_features(*arguments(spectra))
-        ordered, posterior = graph(*arguments(spectra))
-        local = (feature.double() @ weights).float()
-        order = mass.masked_fill(~exists, torch.inf).argsort(dim=1)
-        kept = ordered.isfinite()
-        right = is_cleavage(mass.gather(1, order), tokens)
-        intensity = spectra.intensity.repeat(1, len(spectrum_graph._READINGS)).gather(1, order)
-        columns = (intensity, local.gather(1, order), posterior, right)
-        for key, column in zip(found, columns, strict=True):
-            found[key].append(column[kept].numpy())
-    joined = {key: np.concatenate(parts) for key, parts in found.items()}
-    right = joined.pop("right")
-    areas = {
-        key: area_under_roc(values[~right].astype(float), values[right].astype(float)) for key, values in joined.items()
-    }
-    told = ", ".join(f"{key} {area:.3f}" for key, area in areas.items())
-    sure = joined["graph"] > 0.5
-    print(
-        f"{name}: {told}; graph > 0.5: precision {right[sure].mean():.3f}, recall {right[sure].sum() / right.sum():.3f}"
-    )
+def _drawn(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor], generator: torch.Generator) -> list[Tensor]:
+    """Rows of a reading, a given share of them of the first."""
+    count = round(_ROWS * _MEASURED_SHARE)
+    places = [
+        torch.randint(len(rows[0]), (number,), generator=generator)
+        for rows, number in ((first, count), (second, _ROWS - count))
+    ]
+    return [torch.cat([a[places[0]], b[places[1]]]) for a, b in zip(first, second, strict=True)]
 
 
 def main() -> None:
-    """Fit, judge on other spectra, and write the weights if asked."""
+    """Fit, judge on other peptides, and write the weights if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--params", type=Path, required=True)
     parser.add_argument("--shards", type=Path, required=True)
-    parser.add_argument("--real", nargs="*", default=[], help="files of annotated spectra, half of them fitted on")
-    parser.add_argument("--spectra", type=int, default=3000)
-    parser.add_argument("--write", action="store_true", help="keep the weights in model/spectrum_graph.json")
+    parser.add_argument("--spectra", type=int, default=8000, help="predicted ones to fit on")
+    parser.add_argument("--write", action="store_true", help=f"keep the weights in model/{WEIGHTS_FILE.name}")
     options = parser.parse_args()
-    rng = np.random.default_rng(20260101)
-    spectra: list[Spectrum] = []
-    for table in read_shards(options.shards):
-        spectra += from_table(table)
-        if len(spectra) >= options.spectra:
-            break
-    half = options.spectra // 2
-    real = annotated_spectra(options.real, 31)
-    rng.shuffle(real)
-    batches = noisy(spectra[:half], rng) + (measured(real[::2]) if real else [])
-    weights = fit(batches)
-    flat = torch.tensor([w for reading in weights for w in reading], dtype=torch.float64)
-    judge("predicted, noisy", noisy(spectra[half : 2 * half], rng), flat)
-    if real:
-        judge("measured", measured(real[1::2]), flat)
+    params = load_params(options.params)
+    rng = np.random.default_rng(params.seed)
+    ours, held_out = (SpectrumSet.from_spectra(side) for side in measured_spectra(params))
+    training, unseen = pretraining_sets(options.shards, params.corpus.held_out_share)
+    some = predicted(training.select(rng.permutation(len(training))[: options.spectra]), params, rng)
+    others = predicted(unseen.select(rng.permutation(len(unseen))[:600]), params, rng)
+    judge = Judge(params)
+    fit(judge.reader, judge.rows(measured(ours)), judge.rows([b for of in some.values() for b in of]), params.seed)
     if options.write:
-        path = Path(spectrum_graph.__file__).with_suffix(".json")
-        path.write_text(json.dumps({"weights": weights}, indent=1) + "\n")
+        weights = {name: weight.bfloat16() for name, weight in judge.reader.weights.items()}
+        write_tensors(WEIGHTS_FILE, weights)
+    for name, of in ({"measured": measured(held_out)} | others).items():
+        judge.judge(name, of)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,7 @@ import torch
 from torch import Tensor
 
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
-from model.spectrum_graph import CARBAMIDOMETHYL
-
-_NOMINAL = 1.000495
-"""Da a nominal mass unit of peptides."""
+from model.residue_strings import CARBAMIDOMETHYL, NOMINAL_DA
 
 _UNSEEN = 1e-4
 """Posterior that counts as nothing seen."""
@@ -61,7 +58,7 @@ class GraphDecoder:
         self.terminal = [(number, float(vocabulary.masses[number])) for number in terminal]
         self.residues = torch.tensor(residues, device=self.device)
         self.mass = torch.tensor(vocabulary.masses[residues], dtype=torch.float32, device=self.device)
-        self.nominal = (self.mass / _NOMINAL).round().long()
+        self.nominal = (self.mass / NOMINAL_DA).round().long()
         modified = [vocabulary.tokens[n].is_modified and vocabulary.tokens[n].text != CARBAMIDOMETHYL for n in residues]
         self.cost = _RESIDUE_COST + _MODIFIED_COST * torch.tensor(modified, device=self.device).float()
 
@@ -79,9 +76,9 @@ class GraphDecoder:
         count : of answers a spectrum.
         """
         gain = self._gains(node_mass, node_posterior, residue_mass)
-        table = _Table(len(residue_mass), int(residue_mass.max() / _NOMINAL) + 3, self.device)
+        table = _Table(len(residue_mass), int(residue_mass.max() / NOMINAL_DA) + 3, self.device)
         for number, mass in [(PAD, 0.0), *self.terminal]:
-            table.begin(round(mass / _NOMINAL) + _BELOW_ZERO, mass, number, _TERMINAL_COST * (number != PAD))
+            table.begin(round(mass / NOMINAL_DA) + _BELOW_ZERO, mass, number, _TERMINAL_COST * (number != PAD))
         block = int(self.nominal.min())  # of places that do not follow from each other
         for first in range(block, table.places, block):
             self._extend(table, torch.arange(first, min(first + block, table.places), device=self.device), gain)
@@ -131,7 +128,7 @@ class GraphDecoder:
         """The best whole peptides, traced back."""
         batch = len(residue_mass)
         whole = (
-            (residue_mass / _NOMINAL).round().long()[:, None] + _BELOW_ZERO + torch.arange(-1, 2, device=self.device)
+            (residue_mass / NOMINAL_DA).round().long()[:, None] + _BELOW_ZERO + torch.arange(-1, 2, device=self.device)
         )
         whole = whole.clamp(0, table.places - 1)
         rows = torch.arange(batch, device=self.device)[:, None]
