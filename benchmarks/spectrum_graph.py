@@ -17,13 +17,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from data.batches import SpectrumSet, pretraining_sets
-from data.chemistry import neutral_mass
+from data.chemistry import WATER, neutral_mass
 from data.noise import add_noise
 from data.peaks import PeakBatch
 from data.preprocessing import preprocess
 from data.settings import NoiseSettings, PreprocessingSettings
-from data.vocabulary import PAD, STOP, VOCABULARY
+from data.vocabulary import GAP, PAD, STOP, VOCABULARY
 from model.evidence import MassEvidence
+from model.graph_decoding import GraphDecoder
 from model.metrics import area_under_roc
 from model.peak_reading import FEATURES, HIDDEN, READINGS, WEIGHTS_FILE, PeakReader
 from model.spectra import Spectra, to_spectra
@@ -100,6 +101,10 @@ class Judge:
         network = replace(params.network, spectrum_graph=False, start="empty")
         self.tolerance = MassEvidence(network, VOCABULARY).tolerance_da_at
         self.graph = SpectrumGraph(VOCABULARY)
+        self.slots = params.network.slots
+        answered = [token != GAP and VOCABULARY.tokens[token].text != "C" for token in range(len(VOCABULARY))]
+        tokens = torch.tensor(answered).nonzero()[STOP + 1 :, 0]  # cysteine is alkylated in all that is trained on
+        self.decoder = GraphDecoder(VOCABULARY, tokens, params.network.closure_tolerance_ppm)
 
     @property
     def reader(self) -> PeakReader:
@@ -142,6 +147,17 @@ class Judge:
         sure = joined["graph"] > 0.5
         precision, recall = right[sure].mean(), right[sure].sum() / right.sum()
         print(f"{name}: {told}; graph > 0.5: precision {precision:.3f}, recall {recall:.3f}")
+        found = np.concatenate([self.is_best(*batch) for batch in of])
+        print(f"  the graph's best peptide is the right one of {found.mean():.3f} of {len(found)} spectra")
+
+    def is_best(self, spectra: Spectra, tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the graph's best peptide is the spectrum's own; (batch,)."""
+        arguments = self.arguments(spectra)
+        best = self.decoder(*self.graph(*arguments), arguments[2] - WATER, self.slots, 1).tokens[:, 0].numpy()
+        own = np.where(tokens > STOP, tokens, PAD)[:, : self.slots]
+        padded = np.pad(own, ((0, 0), (0, self.slots - own.shape[1])))
+        right: NDArray[np.bool_] = (best == padded).all(1)
+        return right
 
 
 def fit(reader: PeakReader, measured_rows: Rows, predicted_rows: Rows, seed: int) -> None:
