@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data import instruments
+from data import activation, instruments
 from data.schema import Spectrum
 
 _UNSET: NDArray[Any] = np.empty(0)
@@ -26,6 +26,7 @@ class PeakBatch:
     collision_energy : (batch,) float32, NCE; NaN where unknown, which is the default.
     instrument : (batch,) int64, position in ``data.instruments.FAMILIES``; unknown by default.
     noise_level : (batch,) float32, 0…1, the level at which noise was added; NaN where unknown, which is the default.
+    fragmentation : (batch,) int64, position in ``data.activation.KINDS``; unknown by default.
     """
 
     mz: NDArray[np.float64]
@@ -35,6 +36,7 @@ class PeakBatch:
     collision_energy: NDArray[np.float32] = field(default_factory=lambda: _UNSET)
     instrument: NDArray[np.int64] = field(default_factory=lambda: _UNSET)
     noise_level: NDArray[np.float32] = field(default_factory=lambda: _UNSET)
+    fragmentation: NDArray[np.int64] = field(default_factory=lambda: _UNSET)
 
     def __post_init__(self) -> None:
         rows = len(self.charge)
@@ -44,6 +46,8 @@ class PeakBatch:
             self.instrument = np.full(rows, instruments.UNKNOWN, np.int64)
         if self.noise_level is _UNSET:
             self.noise_level = np.full(rows, np.nan, np.float32)
+        if self.fragmentation is _UNSET:
+            self.fragmentation = np.full(rows, activation.UNKNOWN, np.int64)
 
     def __len__(self) -> int:
         return len(self.charge)
@@ -64,6 +68,7 @@ class PeakBatch:
             np.array([spectrum.precursor_charge for spectrum in spectra], np.int64),
             np.array([np.nan if s.collision_energy is None else s.collision_energy for s in spectra], np.float32),
             np.array([instruments.family(spectrum.instrument) for spectrum in spectra], np.int64),
+            fragmentation=np.array([activation.kind(spectrum.fragmentation) for spectrum in spectra], np.int64),
         )
 
     def select(self, rows: NDArray[np.int64]) -> "PeakBatch":

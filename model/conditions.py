@@ -1,8 +1,9 @@
-"""What the precursor token is told beside the mass: charge, instrument, collision energy, and quality."""
+"""What the precursor token is told beside the mass: charge, instrument, fragmentation, collision energy, quality."""
 
 import torch
 from torch import Tensor, nn
 
+from data.activation import KINDS
 from data.instruments import FAMILIES
 from model.settings import NetworkSettings
 
@@ -25,6 +26,8 @@ class Conditions(nn.Module):
             self.charge = nn.Embedding(settings.max_charge + 1, width)
         if settings.condition_on_instrument:
             self.instrument = nn.Embedding(len(FAMILIES), width)
+        if settings.condition_on_fragmentation:
+            self.fragmentation = nn.Embedding(len(KINDS), width)
         if settings.condition_on_collision_energy:
             self.collision_energy = nn.Linear(2, width)
         if settings.quality != "none":
@@ -32,14 +35,20 @@ class Conditions(nn.Module):
             self.quality = nn.Sequential(nn.Linear(features, width), nn.GELU(), nn.Linear(width, width))
 
     def forward(
-        self, intensity: Tensor, charge: Tensor, instrument: Tensor, collision_energy: Tensor, noise_level: Tensor
+        self,
+        intensity: Tensor,
+        charge: Tensor,
+        instrument: Tensor,
+        fragmentation: Tensor,
+        collision_energy: Tensor,
+        noise_level: Tensor,
     ) -> Tensor:
         """Embed.
 
         Parameters
         ----------
         intensity : (batch, peaks) float32, padded with 0.
-        charge, instrument : (batch,) int64.
+        charge, instrument, fragmentation : (batch,) int64.
         collision_energy, noise_level : (batch,) float32, NaN where unknown.
         """
         embedded = intensity.new_zeros(len(charge), self.settings.width)
@@ -47,6 +56,8 @@ class Conditions(nn.Module):
             embedded = embedded + self.charge(charge.clamp(max=self.settings.max_charge))
         if self.settings.condition_on_instrument:
             embedded = embedded + self.instrument(instrument)
+        if self.settings.condition_on_fragmentation:
+            embedded = embedded + self.fragmentation(fragmentation)
         if self.settings.condition_on_collision_energy:
             embedded = embedded + self.collision_energy(_with_known(collision_energy / _ENERGY_SCALE))
         if self.settings.quality == "estimated":

@@ -53,7 +53,12 @@ class SpectrumEncoder(nn.Module):
         peaks = peaks + self.intensity(spectra.intensity[..., None])
         precursor = self.precursor(self.sinusoids(neutral_mass(spectra.precursor_mz, spectra.charge)))
         precursor = precursor + self.conditions(
-            spectra.intensity, spectra.charge, spectra.instrument, spectra.collision_energy, spectra.noise_level
+            spectra.intensity,
+            spectra.charge,
+            spectra.instrument,
+            spectra.fragmentation,
+            spectra.collision_energy,
+            spectra.noise_level,
         )
         x = torch.cat([precursor[:, None], peaks], 1)
         mask = torch.cat([torch.ones_like(present[:, :1]), present], 1)

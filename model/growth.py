@@ -24,7 +24,9 @@ _FREE = frozenset(
 )
 """Settings that no weight belongs to."""
 
-_GROWN = frozenset(("adapter_width", "condition_on_instrument", "condition_on_collision_energy"))
+_GROWN = frozenset(
+    ("adapter_width", "condition_on_instrument", "condition_on_fragmentation", "condition_on_collision_energy")
+)
 """Settings whose weights may be new, if the trained network has them switched off."""
 
 

@@ -36,6 +36,7 @@ class NetworkSettings:
     closure_tolerance_ppm: float = 20.0
     condition_on_charge: bool = True
     condition_on_instrument: bool = False
+    condition_on_fragmentation: bool = False
     condition_on_collision_energy: bool = False
     quality: Literal["none", "estimated", "true"] = "none"
     residual_encoder: bool = False

@@ -23,6 +23,7 @@ class Spectra:
     collision_energy : (batch,) float32, NCE, NaN where unknown.
     instrument : (batch,) int64, position in ``data.instruments.FAMILIES``.
     noise_level : (batch,) float32, 0…1, NaN where unknown.
+    fragmentation : (batch,) int64, position in ``data.activation.KINDS``.
     """
 
     mz: Tensor
@@ -32,6 +33,7 @@ class Spectra:
     collision_energy: Tensor
     instrument: Tensor
     noise_level: Tensor
+    fragmentation: Tensor
 
     def __len__(self) -> int:
         return len(self.charge)

@@ -20,6 +20,7 @@ TESTS = sorted(path for folder in ("tests", "benchmarks") for path in (ROOT / fo
 
 # What the network uses of data/; the other modules may need pyteomics or MS2PIP.
 BARE_DATA = {
+    "activation",
     "atomic",
     "batches",
     "chemistry",

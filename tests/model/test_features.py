@@ -22,7 +22,7 @@ FEATURES = [
     {"halting": True, "confidence": True},
     {"quality": "estimated"},
     {"quality": "true"},
-    {"condition_on_instrument": True, "condition_on_collision_energy": True},
+    {"condition_on_instrument": True, "condition_on_fragmentation": True, "condition_on_collision_energy": True},
     {"step_embedding": "input"},
     {"right_anchor": True},
     {"latent_steps": 3},
@@ -102,15 +102,17 @@ def test_quality_follows_the_peaks_alone():
     assert quality_features(torch.zeros(1, 4)).isfinite().all()
 
 
-@pytest.mark.parametrize("what", ["collision_energy", "instrument", "noise_level"])
+@pytest.mark.parametrize("what", ["collision_energy", "instrument", "fragmentation", "noise_level"])
 def test_conditions_that_are_asked_for_change_the_embedding_and_unknown_ones_are_finite(small_network, batch, what):
-    settings = replace(small_network, condition_on_instrument=True, condition_on_collision_energy=True, quality="true")
+    told = dict.fromkeys(("instrument", "fragmentation", "collision_energy"), True)
+    settings = replace(small_network, **{f"condition_on_{name}": on for name, on in told.items()}, quality="true")
     torch.manual_seed(0)
     conditions = Conditions(settings)
     given = {
         "intensity": batch.intensity,
         "charge": batch.charge,
         "instrument": batch.instrument,
+        "fragmentation": batch.fragmentation,
         "collision_energy": batch.collision_energy,
         "noise_level": batch.noise_level,
     }

@@ -67,6 +67,7 @@ def test_observed_ions_by_hand():
         collision_energy=torch.full((1,), torch.nan),
         instrument=torch.zeros(1, dtype=torch.int64),
         noise_level=torch.full((1,), torch.nan),
+        fragmentation=torch.zeros(1, dtype=torch.int64),
     )
     evidence = MassEvidence(NetworkSettings(), VOCABULARY)
     index = evidence.index(read.mz, read.intensity, read.precursor_mz, read.charge)

@@ -89,6 +89,7 @@ def test_the_recursion_starts_from_the_graphs_best_peptide():
         collision_energy=torch.tensor([float("nan")]),
         instrument=torch.tensor([0]),
         noise_level=torch.tensor([float("nan")]),
+        fragmentation=torch.tensor([0]),
     )
     encoded = network.encode(spectra)
     first = network.first_answer(encoded.index, 16)[0]

@@ -26,7 +26,12 @@ def answers(folder, spectra) -> list[tuple[str, float]]:
 def test_adapters_and_conditions_start_without_effect(trained, spectra, tmp_path):
     settings = load_network(trained)[0].settings
     grown = replace(
-        settings, adapter_width=4, condition_on_instrument=True, condition_on_collision_energy=True, max_steps=9
+        settings,
+        adapter_width=4,
+        condition_on_instrument=True,
+        condition_on_fragmentation=True,
+        condition_on_collision_energy=True,
+        max_steps=9,
     )
     with_settings(trained, grown, tmp_path / "grown")
     assert load_network(tmp_path / "grown")[0].settings == grown
