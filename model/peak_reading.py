@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.chemistry import AMMONIA, CARBON_MONOXIDE, ISOTOPE_SPACING, PROTON, WATER
+from data.chemistry import AMMONIA, CARBON_MONOXIDE, ISOTOPE_SPACING, PROTON, WATER, neutral_mass
 from data.vocabulary import GAP, STOP, Vocabulary
 from model.peak_lookup import strongest_within
 from model.residue_strings import CARBAMIDOMETHYL, GRID_DA, NOMINAL_DA, string_tables, table_at
@@ -158,20 +158,24 @@ class PeakReader(nn.Module):
         peaks = _Peaks(mz, intensity, peptide_mass, charge, tolerance_da)
         isotopes = {z: [peaks.at(mz + side * ISOTOPE_SPACING / z) for side in (1, -1)] for z in (1, 2, 3)}
         of_peak = [*_of_peaks(peaks), isotopes[3][0] > 0]
+        # all but where the cleavage lies is the same of a b and of a y ion
+        ladders = {z: self._ladder(peaks, z) for z in (1, 2)}
+        around = {
+            z: [*_partners(peaks, z), *_losses(peaks, z), *_isotopes(intensity, isotopes[z], isotopes[3 - z])]
+            for z in (1, 2)
+        }
         masses, features, possible = [], [], []
         for terminus, fragment_charge in READINGS:
-            neutral = fragment_charge * (mz - PROTON)
+            neutral = neutral_mass(mz, fragment_charge)
             prefix = peptide_mass[:, None] - neutral if terminus else neutral
             suffix = peptide_mass[:, None] - WATER - prefix
             fits = (intensity > 0) & (prefix > _LEAST_PIECE_DA) & (suffix > _LEAST_PIECE_DA)
             fits &= (charge > fragment_charge)[:, None] | (fragment_charge == 1)
             columns = [
                 *of_peak,
-                *self._ladder(peaks, fragment_charge),
+                *ladders[fragment_charge],
                 *self._strings(prefix, suffix),
-                *_partners(peaks, neutral, fragment_charge),
-                *_losses(peaks, fragment_charge),
-                *_isotopes(intensity, isotopes[fragment_charge], isotopes[3 - fragment_charge]),
+                *around[fragment_charge],
                 *_places(prefix, suffix, neutral),
             ]
             masses.append(torch.where(fits, prefix, torch.inf))
@@ -228,8 +232,9 @@ def _of_peaks(peaks: _Peaks) -> list[Tensor]:
     ]
 
 
-def _partners(peaks: _Peaks, neutral: Tensor, charge: int) -> list[Tensor]:
+def _partners(peaks: _Peaks, charge: int) -> list[Tensor]:
     """The complement, of one charge and of two, and the same ion of the other charge."""
+    neutral = neutral_mass(peaks.mz, charge)
     rest = peaks.peptide_mass[:, None] - neutral
     height, closeness = peaks.near(torch.stack([rest + PROTON, rest / 2 + PROTON], -1))
     same = peaks.at(neutral / (3 - charge) + PROTON)

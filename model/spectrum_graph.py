@@ -47,15 +47,7 @@ class SpectrumGraph(torch.nn.Module):
     def forward(
         self, mz: Tensor, intensity: Tensor, peptide_mass: Tensor, charge: Tensor, tolerance_da: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Nodes and their posterior probabilities.
-
-        Parameters
-        ----------
-        mz : (batch, peaks) float64, Th, ascending, padded with +inf.
-        intensity : (batch, peaks) float32, root-scaled, base peak = 1.
-        peptide_mass : (batch,) float64, Da, water included.
-        charge : (batch,) int64.
-        tolerance_da : (batch, peaks), within which two peaks are at the same m/z.
+        """Nodes and their posterior probabilities; arguments as `PeakReader.features`.
 
         Returns
         -------
