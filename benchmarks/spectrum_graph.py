@@ -63,14 +63,15 @@ def predicted(spectra: SpectrumSet, params: Params, rng: np.random.Generator) ->
     first, second = spectra.select(np.arange(border)), spectra.select(np.arange(border, len(spectra)))
     levels = rng.random(border) * _HIGHEST_LEVEL * (rng.random(border) >= _CLEAN_SHARE)
     return {
-        "predicted, noisy": _with_noise(first, usual, levels, rng),
-        "predicted, hard": _with_noise(second, hard, np.ones(len(second)), rng),
+        "predicted, noisy": with_noise(first, usual, levels, rng),
+        "predicted, hard": with_noise(second, hard, np.ones(len(second)), rng),
     }
 
 
-def _with_noise(
+def with_noise(
     spectra: SpectrumSet, noise: NoiseSettings, level: NDArray[np.float64], rng: np.random.Generator
 ) -> list[Batch]:
+    """With noise of a level each, (spectra,)."""
     found, done = [], 0
     for part in batches(spectra):
         peptides = np.where(part.tokens > STOP, part.tokens, PAD)
@@ -103,8 +104,9 @@ class Judge:
         self.graph = SpectrumGraph(VOCABULARY)
         self.slots = params.network.slots
         answered = [token != GAP and VOCABULARY.tokens[token].text != "C" for token in range(len(VOCABULARY))]
-        tokens = torch.tensor(answered).nonzero()[STOP + 1 :, 0]  # cysteine is alkylated in all that is trained on
-        self.decoder = GraphDecoder(VOCABULARY, tokens, params.network.closure_tolerance_ppm)
+        # cysteine is alkylated in all that is trained on
+        self.answered = torch.tensor(answered).nonzero()[STOP + 1 :, 0]
+        self.decoder = GraphDecoder(VOCABULARY, self.answered, params.network.closure_tolerance_ppm)
 
     @property
     def reader(self) -> PeakReader:

@@ -17,6 +17,8 @@ from model.decoding import Decoded, DecodingSettings, ExactDecoder
 from model.evidence import SpectrumIndex
 from model.fragmentation import correlation, fitted, likeness, observed_ions
 from model.hypothesis import Hypothesis, with_stop
+from model.match_score import fitted_match_score
+from model.neighbour_search import NeighbourSearch
 from model.recursion import EncodedBatch, Network, State
 from model.review import FEATURES, ResidueConfidence, Review, ensemble_probability, log_probability, review
 from model.spectra import Spectra
@@ -40,12 +42,14 @@ class AnswerSettings:
     Attributes
     ----------
     exact : search the peptides of the precursor's mass; else the most probable token of each slot is the answer.
+    neighbours : go on from what was found to peptides near it that explain the spectrum better.
     residue, peptide : where confidence comes from.
     passes : looks at parts of the spectrum, for ``dropout``.
     calibrated : read and use the model's calibration if it has one.
     """
 
     exact: bool = True
+    neighbours: bool = True
     residue: ResidueConfidence | None = None
     peptide: PeptideConfidence = "calibrated"
     passes: int = 8
@@ -115,6 +119,13 @@ class Answerer:
         self.decoder = ExactDecoder(
             network.vocabulary, network.candidates.tolist(), decoding, str(network.candidates.device)
         )
+        self.search = NeighbourSearch(
+            network.vocabulary,
+            network.candidates,
+            decoding.tolerance_ppm,
+            decoding.isotope_errors,
+            fitted_match_score(network.vocabulary),
+        )
         self.single: ResidueConfidence = "probability" if network.confidence is None else "head"
         self.source: ResidueConfidence = settings.residue or ("combined" if self.calibration else self.single)
 
@@ -138,11 +149,13 @@ class Answerer:
         """
         if found is None:
             found = self._candidates(encoded, state, hypothesis, graph)
+            if self.settings.exact and self.settings.neighbours and self._has_graph:
+                found = self._with_neighbours(found, spectra, encoded, state)
         seen = review(
             self.network, encoded, state, found.tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm
         )
-        alike = self._alike(spectra, encoded, hypothesis, found)
-        feature = _features(seen, alike, found, hypothesis, spectra).double().cpu().numpy()
+        alike, match = self._alike(spectra, encoded, hypothesis, found), self._match(spectra, encoded, found)
+        feature = _features(seen, torch.cat([alike, match], -1), found, hypothesis, spectra).double().cpu().numpy()
         exists = found.score.isfinite().cpu().numpy()
         rank = choice = found.score.double().cpu().numpy()
         if self.calibration:
@@ -203,8 +216,7 @@ class Answerer:
     def _with_graph_answers(self, found: Decoded, probability: Tensor, index: SpectrumIndex, more: Tensor) -> Decoded:
         """The candidates, and behind them those of the best peptides of the spectrum graph that are not among them."""
         masses = self.network.mass_evidence.masses
-        closed = with_stop(more.flatten(0, 1)).view(more.shape)
-        score = probability.gather(2, closed.mT).mT.masked_fill(closed == PAD, 0.0).sum(2)
+        score = _log_probabilities(probability, more)
         off = (masses[more].sum(2) + WATER - index.peptide_mass[:, None]).abs()
         usable = (more != PAD).any(2) & (off <= index.peptide_mass[:, None] * self.decoding.tolerance_ppm * 1e-6)
         usable &= ~(more[:, :, None] == found.tokens[:, None]).all(3).any(2)
@@ -216,6 +228,33 @@ class Answerer:
             torch.cat([found.score, score.masked_fill(~usable, -torch.inf)], 1),
             found.proven,
         )
+
+    @property
+    def _has_graph(self) -> bool:
+        return self.network.mass_evidence.graph is not None
+
+    def _match(self, spectra: Spectra, encoded: EncodedBatch, found: Decoded) -> Tensor:
+        """(batch, candidates, 2): match score, and its lead over the best other candidate's; 0 without a graph."""
+        if not self._has_graph:
+            return torch.zeros(*found.score.shape, 2, device=found.score.device)
+        evidence, index = self.network.mass_evidence, encoded.index
+        score = self.search.score(evidence, index, spectra.charge, found.tokens)
+        return torch.stack([score.nan_to_num(0.0, 0.0, 0.0), _lead(score)], -1)
+
+    def _with_neighbours(self, found: Decoded, spectra: Spectra, encoded: EncodedBatch, state: State) -> Decoded:
+        """The best candidate, and of the others and of what lies near them those that explain the spectrum best."""
+        has_gap = (found.tokens == GAP).any(2).any(1)
+        start = found.tokens.masked_fill(has_gap[:, None, None], PAD)
+        near, _ = self.search(self.network.mass_evidence, encoded.index, spectra.charge, start)
+        if self.decoding.max_modifications is not None:
+            near[self.decoder.modifications(near) > self.decoding.max_modifications] = PAD
+        near[(near == found.tokens[:, :1]).all(2)] = PAD
+        order = (near == PAD).all(2).long().argsort(dim=1, stable=True)[:, : self.decoding.looks - 1]
+        near = near.gather(1, order[..., None].expand(-1, -1, near.shape[2]))
+        tokens = torch.cat([found.tokens[:, :1], near], 1)
+        score = _log_probabilities(log_probability(self.network, state), tokens)
+        score[:, 0] = found.score[:, 0]
+        return Decoded(tokens, score.masked_fill((tokens == PAD).all(2), -torch.inf), found.proven)
 
     def _look_often(
         self, raw: dict[ResidueConfidence, NDArray[np.float64]], spectra: Spectra, encoded: EncodedBatch, tokens: Tensor
@@ -272,16 +311,26 @@ def candidate_scores(
     return scores
 
 
-def _features(seen: Review, alike: Tensor, found: Decoded, hypothesis: Hypothesis, spectra: Spectra) -> Tensor:
+def _features(seen: Review, heights: Tensor, found: Decoded, hypothesis: Hypothesis, spectra: Spectra) -> Tensor:
     """(batch, candidates, features), as ``PEPTIDE_FEATURES``."""
-    score = found.score
-    lead = torch.full_like(score, _LEAD)
-    if score.shape[1] > 1:
-        first, second = score[:, :1], score[:, 1:2]
-        lead = torch.cat([first - second, score[:, 1:] - first], 1).nan_to_num(_LEAD, _LEAD, -_LEAD)
     own = (found.tokens == hypothesis.tokens[:, None]).all(-1)
-    charge = spectra.charge[:, None].expand_as(score)
-    return torch.cat([seen.feature, alike, torch.stack([lead.clamp(-_LEAD, _LEAD), own, charge], -1)], -1)
+    charge = spectra.charge[:, None].expand_as(found.score)
+    return torch.cat([seen.feature, heights, torch.stack([_lead(found.score), own, charge], -1)], -1)
+
+
+def _lead(score: Tensor) -> Tensor:
+    """(batch, candidates): of each over the best other one."""
+    if score.shape[1] == 1:
+        return torch.full_like(score, _LEAD)
+    first, second = score.topk(2, dim=1).values.split(1, dim=1)
+    best_other = torch.where(score == first, second, first)
+    return (score - best_other).nan_to_num(_LEAD, _LEAD, -_LEAD).clamp(-_LEAD, _LEAD)
+
+
+def _log_probabilities(probability: Tensor, tokens: Tensor) -> Tensor:
+    """(batch, peptides): sums over their tokens and the stop; (batch, slots, tokens) of a token in each slot."""
+    closed = with_stop(tokens.flatten(0, 1)).view(tokens.shape)
+    return probability.gather(2, closed.mT).mT.masked_fill(closed == PAD, 0.0).sum(2)
 
 
 def _without_some(spectra: Spectra, generator: torch.Generator) -> Spectra:

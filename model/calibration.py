@@ -19,19 +19,21 @@ from model.review import FEATURES
 
 CALIBRATION_FILE = "calibration.json"
 
-PEPTIDE_FEATURES = (*FEATURES, "likeness", "correlation", "lead", "first answer", "charge")
+PEPTIDE_FEATURES = (*FEATURES, "likeness", "correlation", "match", "match lead", "lead", "first answer", "charge")
 """Of a candidate: those of the second look, cosine and correlation of the heights of its ions with those
-expected of it (`model.fragmentation`), its lead in log-probability over the best other candidate, whether it is
+expected of it (`model.fragmentation`), its match score (`model.match_score`) and how far that is above the best other
+candidate's, its lead in log-probability over the best other candidate, whether it is
 the recursion's own answer, and the precursor's charge."""
 
 _PENALTY = 1e-3
 """Of the squared weights: keeps them finite where the classes are separable."""
 
 _NEWTON_STEPS = 50
+_LEAST_GAIN = 1e-9
 _FARTHEST = 10.0
 """Standard deviations from the mean; what lies farther says no more."""
 
-_FORMAT_VERSION = 4
+_FORMAT_VERSION = 5
 
 Floats = NDArray[np.float64]
 
@@ -151,16 +153,24 @@ class Logistic:
         exists, right = exists[telling], right[telling]
         x = np.clip((feature[telling] - mean) / scale, -_FARTHEST, _FARTHEST) * exists[..., None]
         penalty, weight = _PENALTY * np.eye(x.shape[2]), np.zeros(x.shape[2])
+        loss = _choice_loss(x, exists, right, weight)
         for _ in range(_NEWTON_STEPS):
-            score = np.where(exists, x @ weight, -np.inf)
-            p = np.exp(score - score.max(1, keepdims=True))
+            p = np.exp(_log_share(np.where(exists, x @ weight, -np.inf)))
             wanted = p * right + 1e-300 * right
-            p, wanted = (part / part.sum(1, keepdims=True) for part in (p, wanted))
+            wanted /= wanted.sum(1, keepdims=True)
             middle = (p[..., None] * x).sum(1)
-            curvature = np.einsum("sc,scf,scg->fg", p, x, x) - middle.T @ middle
+            curvature = np.einsum("sc,scf,scg->fg", p, x, x, optimize=True) - middle.T @ middle
             gradient = np.einsum("sc,scf->f", p - wanted, x) / len(x) + penalty @ weight
             step = np.linalg.solve(curvature / len(x) + penalty, gradient)
-            weight -= step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
+            before = loss
+            # with many candidates a whole step can overshoot: halve it until the loss falls
+            for share in 0.5 ** np.arange(20):
+                loss = _choice_loss(x, exists, right, weight - share * step)
+                if loss < before:
+                    weight = weight - share * step
+                    break
+            if before - loss < _LEAST_GAIN:
+                break
         return cls(tuple(mean), tuple(scale), tuple(weight), 0.0)
 
     def __call__(self, feature: Floats) -> Floats:
@@ -168,6 +178,20 @@ class Logistic:
         standard = (feature - np.array(self.mean)) / np.array(self.scale)
         logits: Floats = np.clip(standard, -_FARTHEST, _FARTHEST) @ np.array(self.weight) + self.bias
         return logits
+
+
+def _log_share(score: Floats) -> Floats:
+    """Logarithms of the shares of candidates, (spectra, candidates), by their logits."""
+    score = score - score.max(1, keepdims=True)
+    shares: Floats = score - np.log(np.exp(score).sum(1, keepdims=True))
+    return shares
+
+
+def _choice_loss(x: Floats, exists: NDArray[np.bool_], right: NDArray[np.bool_], weight: Floats) -> float:
+    """Mean cross-entropy of a choice among candidates, and the penalty."""
+    share = _log_share(np.where(exists, x @ weight, -np.inf))
+    chance = np.exp(np.where(right, share, -np.inf)).sum(1)
+    return float(-np.log(np.maximum(chance, 1e-300)).mean() + _PENALTY * weight @ weight / 2)
 
 
 def sigmoid(x: Floats) -> Floats:

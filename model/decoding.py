@@ -28,6 +28,7 @@ class DecodingSettings:
     Attributes
     ----------
     candidates : the best so many peptides of a spectrum.
+    looks : so many of them, and of their neighbours, are looked at a second time.
     tolerance_ppm : of the precursor mass.
     isotope_errors : the precursor may be the peak of up to so many 13C atoms.
     max_modifications : of a peptide, beside residues that are always modified; None for no limit.
@@ -36,6 +37,7 @@ class DecodingSettings:
     """
 
     candidates: int = 4
+    looks: int = 8
     tolerance_ppm: float = 20.0
     isotope_errors: int = 0
     max_modifications: int | None = None

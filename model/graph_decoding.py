@@ -114,7 +114,7 @@ class GraphDecoder:
         slots : that an answer may fill.
         count : of answers a spectrum.
         """
-        gain = self._gains(node_mass, node_posterior, residue_mass)
+        gain = self.gains(node_mass, node_posterior, residue_mass)
         table = _Table(len(residue_mass), int(residue_mass.max() / NOMINAL_DA) + 3, self.device)
         for number, mass in [(PAD, 0.0), *self.terminal]:
             table.begin(round(mass / NOMINAL_DA) + _BELOW_ZERO, mass, number, _TERMINAL_COST * (number != PAD))
@@ -123,8 +123,8 @@ class GraphDecoder:
             self._extend(table, torch.arange(first, min(first + block, table.places), device=self.device), gain)
         return self._finish(table, residue_mass, slots, count)
 
-    def _gains(self, node_mass: Tensor, node_posterior: Tensor, residue_mass: Tensor) -> Tensor:
-        """(batch, grid): what a cleavage at each mass gains."""
+    def gains(self, node_mass: Tensor, node_posterior: Tensor, residue_mass: Tensor) -> Tensor:
+        """(batch, grid): what a cleavage at each mass gains, to be read by `gain_at`; arguments as `__call__`."""
         width = int(residue_mass.max() / _GRID_DA) + 8
         gain = torch.zeros(len(node_mass), width, device=self.device)
         value = ((node_posterior + _UNSEEN) / _UNSEEN).log()
@@ -135,6 +135,10 @@ class GraphDecoder:
             missed = (there * _GRID_DA - node_mass.masked_fill(~finite, 0.0)) / _CLEAVAGE_DEVIATION_DA
             gain.scatter_reduce_(1, there, (value - missed.square() / 2).clamp(min=0) * finite, "amax")
         return gain
+
+    def gain_at(self, gain: Tensor, row: Tensor, mass: Tensor) -> Tensor:
+        """What cleavages at masses, Da, of rows gain; (cleavages,) each."""
+        return gain[row, (mass * (1 / _GRID_DA)).round().long().clamp(0, gain.shape[1] - 1)]
 
     def _extend(self, table: "_Table", places: Tensor, gain: Tensor) -> None:
         """The best hypotheses of some nominal masses, by one residue from lighter ones; what begins there stays."""

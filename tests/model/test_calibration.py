@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -59,6 +61,24 @@ def test_a_choice_of_two_is_the_logistic_regression_of_their_difference():
     theirs = regression.fit(standard[:, 0] - standard[:, 1], first)
     difference = theirs.decision_function(standard[:, 0] - standard[:, 1])
     assert ours[:, 0] - ours[:, 1] == pytest.approx(difference, abs=1e-3)
+
+
+def test_a_choice_among_many_is_the_least_loss_that_scipy_finds():
+    rng = np.random.default_rng(5)
+    feature = rng.standard_cauchy(size=(40, 40, 12))  # far values, for which whole Newton steps overshoot
+    feature[..., 1] = feature[..., 0] + 0.01 * feature[..., 1]
+    exists = rng.random((40, 40)) < 0.8
+    utility = feature[..., :4] @ [3.0, -2.0, 1.0, 1.0] + rng.gumbel(size=(40, 40))
+    right = np.arange(40) == np.where(exists, utility, -np.inf).argmax(1)[:, None]
+    ours = Logistic.fit_choice(feature, exists, right)
+    standard = np.clip((feature - ours.mean) / np.array(ours.scale), -10, 10)
+
+    def loss(weight):
+        score = np.where(exists, standard @ weight, -np.inf)
+        return (logsumexp(score, 1) - score[right]).mean() + 1e-3 * weight @ weight / 2
+
+    best = minimize(loss, np.zeros(12), method="L-BFGS-B")
+    assert loss(np.array(ours.weight)) == pytest.approx(best.fun, abs=1e-4)
 
 
 def test_a_choice_learns_nothing_of_candidates_that_do_not_exist_or_of_spectra_without_a_choice():

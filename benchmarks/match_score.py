@@ -1,0 +1,216 @@
+"""The weights of the match score: fitted in two rounds to tell the right peptide from others of its mass.
+
+PEPTRM_MIRROR=DIR python -m benchmarks.match_score --params FILE --shards DIR [--write]
+
+In the first round the others are those of the spectrum graph and their and the right peptide's neighbours; in the
+second, for half of the spectra, those that the search finds with the weights of the first. The parameters name the
+measured files and what may be trained on; ``profiles/base.yaml`` is made for it.
+"""
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
+from data.batches import SpectrumSet, pretraining_sets
+from data.chemistry import WATER
+from data.settings import UniformNoise
+from data.vocabulary import PAD, STOP, VOCABULARY
+from model.evidence import MassEvidence, SpectrumIndex
+from model.match_score import WEIGHTS_FILE, MatchScore
+from model.neighbour_search import NeighbourSearch
+from model.spectra import Spectra
+from model.tensor_file import write_tensors
+from tasks.params import Params, load_params
+from tasks.pretraining import measured_spectra
+
+_PEPTIDES = 32
+"""Of a spectrum, the right one among them."""
+_GRAPH_ANSWERS = 8
+_MEASURED_SHARE = 0.35
+_ROWS, _RATE, _WEIGHT_DECAY = 48, 3e-3, 0.05
+_LIGHT = UniformNoise(noise_peaks=4, peak_dropout=0.12, peak_error_ppm=1.0, intensity_sigma=0.2)
+"""Of further copies of the measured spectra: there are few."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a round is fitted to.
+
+    Attributes
+    ----------
+    copies : of the measured spectra, all but the first with light noise.
+    predicted : spectra.
+    updates : of ``_ROWS`` spectra.
+    """
+
+    copies: int
+    predicted: int
+    updates: int
+
+
+_FIRST, _SECOND = Round(1, 4000, 500), Round(4, 8000, 2400)
+
+
+@dataclass
+class Questions:
+    """Spectra, each with peptides of which the first is the right one.
+
+    Attributes
+    ----------
+    tokens : (spectra, peptides, slots) uint8, all ``PAD`` where there are fewer.
+    slot, whole : their features, as `MatchScore.features`; the first in half precision.
+    """
+
+    tokens: Tensor
+    slot: Tensor
+    whole: Tensor
+
+    def drawn(self, count: int, generator: torch.Generator) -> "Questions":
+        """So many of them."""
+        rows = torch.randint(len(self.tokens), (count,), generator=generator)
+        return Questions(self.tokens[rows], self.slot[rows], self.whole[rows])
+
+
+def joined(parts: Iterable[Questions]) -> Questions:
+    """All of them."""
+    every = list(parts)
+    return Questions(*(torch.cat([getattr(part, name) for part in every]) for name in ("tokens", "slot", "whole")))
+
+
+class Examiner:
+    """Asks which of several peptides is right, as a network with these parameters sees the spectra."""
+
+    def __init__(self, params: Params, score: MatchScore) -> None:
+        self.judge = Judge(params)
+        self.evidence = MassEvidence(replace(params.network, spectrum_graph=True), VOCABULARY)
+        self.score = score
+        tolerance_ppm = params.network.closure_tolerance_ppm
+        self.search = NeighbourSearch(VOCABULARY, self.judge.answered, tolerance_ppm, 0, score)
+
+    def ask(self, of: list[Batch], *, searching: bool) -> Questions:
+        """Questions of batches of spectra."""
+        return joined(self._ask(spectra, tokens, searching) for spectra, tokens in of)
+
+    @torch.no_grad()
+    def _ask(self, spectra: Spectra, tokens: NDArray[np.int64], searching: bool) -> Questions:
+        index = self.evidence.index(spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge)
+        own = torch.from_numpy(np.where(tokens > STOP, tokens, PAD))[:, : self.judge.slots]
+        own = functional.pad(own, (0, self.judge.slots - own.shape[1]))[:, None]
+        residue_mass = index.peptide_mass - WATER
+        graph = self.judge.decoder(
+            index.node_mass, index.node_posterior, residue_mass, self.judge.slots, _GRAPH_ANSWERS
+        ).tokens
+        peptides = _each_once(torch.cat([own, graph, *self._others(spectra, index, own, graph, searching)], 1))
+        slot, whole = self.score.features(self.evidence, index, spectra.charge, peptides)
+        return Questions(peptides.to(torch.uint8), slot.half(), whole)
+
+    def _others(
+        self, spectra: Spectra, index: SpectrumIndex, own: Tensor, graph: Tensor, searching: bool
+    ) -> list[Tensor]:
+        """Wrong peptides that are near to right: in front those that are to be kept."""
+        neighbours = self.search.neighbours
+        if searching:
+            found, _ = self.search(self.evidence, index, spectra.charge, torch.cat([graph, own], 1))
+            return [found, neighbours(own, index, 6)[0]]
+        near, _ = neighbours(own, index, 11)
+        return [near, neighbours(graph[:, :2], index, 8)[0], neighbours(near[:, :3], index, 6)[0]]
+
+
+def _each_once(peptides: Tensor) -> Tensor:
+    """(batch, _PEPTIDES, slots): the first different ones."""
+    twice = (peptides[:, :, None] == peptides[:, None]).all(3).tril(-1).any(2)
+    peptides = peptides.masked_fill(twice[..., None], PAD)
+    order = (peptides == PAD).all(2).long().argsort(dim=1, stable=True)[:, :_PEPTIDES]
+    peptides = peptides.gather(1, order[..., None].expand(-1, -1, peptides.shape[2]))
+    return functional.pad(peptides, (0, 0, 0, _PEPTIDES - peptides.shape[1]))
+
+
+def scores(score: MatchScore, of: Questions) -> Tensor:
+    """(spectra, peptides), −inf for those that are missing."""
+    tokens = of.tokens.long()
+    longest = int((tokens != PAD).sum(2).max())
+    found = score(tokens[..., :longest], of.slot[:, :, :longest].float(), of.whole)
+    return found.masked_fill((tokens == PAD).all(2), -torch.inf)
+
+
+def fit(score: MatchScore, measured: Questions, predicted: Questions, updates: int, seed: int) -> None:
+    """Cross-entropy of the choice of the right peptide; from new weights."""
+    torch.manual_seed(seed)
+    score.load_state_dict(MatchScore(VOCABULARY).state_dict())
+    every = torch.cat([part.whole[(part.tokens != PAD).any(2)] for part in (measured, predicted)])
+    score.mean, score.deviation = every.mean(0), every.std(0) + 1e-3
+    generator = torch.Generator().manual_seed(seed)
+    weights = [weight for name, weight in score.named_parameters() if not name.startswith("expected.")]
+    optimizer = torch.optim.AdamW(weights, weight_decay=_WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=updates, pct_start=0.1)
+    from_measured = round(_ROWS * _MEASURED_SHARE)
+    score.train()
+    for _ in range(updates):
+        asked = joined(
+            part.drawn(count, generator)
+            for part, count in ((measured, from_measured), (predicted, _ROWS - from_measured))
+        )
+        loss = functional.cross_entropy(scores(score, asked), torch.zeros(_ROWS, dtype=torch.int64))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        schedule.step()
+    score.eval()
+    score.load_state_dict({name: weight.bfloat16().float() for name, weight in score.state_dict().items()})
+
+
+@torch.no_grad()
+def judged(score: MatchScore, of: Questions) -> str:
+    """How often the right peptide is told from the others, and how often by the intensity or the ions explained."""
+    parts = zip(of.tokens.split(64), of.slot.split(64), of.whole.split(64), strict=True)
+    best = torch.cat([scores(score, Questions(*part)).argmax(1) for part in parts])
+    missing = (of.tokens == PAD).all(2)
+    explained, seen = (of.whole[..., place].masked_fill(missing, -1.0).argmax(1) for place in (2, 1))
+    ours, by_intensity, by_ions = (float((found == 0).float().mean()) for found in (best, explained, seen))
+    return f"{len(best)} spectra: {ours:.3f}; by the intensity explained {by_intensity:.3f}, by the ions {by_ions:.3f}"
+
+
+def main() -> None:
+    """Fit, judge on other peptides, and write the weights if asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--params", type=Path, required=True)
+    parser.add_argument("--shards", type=Path, required=True)
+    parser.add_argument("--write", action="store_true", help=f"keep the weights in model/{WEIGHTS_FILE.name}")
+    options = parser.parse_args()
+    params = load_params(options.params)
+    rng = np.random.default_rng(params.seed)
+    ours, held_out = (SpectrumSet.from_spectra(side) for side in measured_spectra(params))
+    training, unseen = pretraining_sets(options.shards, params.corpus.held_out_share)
+    order, score = rng.permutation(len(training)), MatchScore(VOCABULARY).eval()
+    examiner, drawn = Examiner(params, score), 0
+    for number, what in enumerate((_FIRST, _SECOND)):
+        some = training.select(order[drawn : drawn + what.predicted])
+        drawn += what.predicted
+        batches = [batch for of in predicted(some, params, rng).values() for batch in of]
+        copies = measured(ours)
+        for _ in range(what.copies - 1):
+            copies += with_noise(ours, _LIGHT.settings(), rng.uniform(0.2, 1.0, len(ours)), rng)
+        asked = [
+            joined(examiner.ask([batch], searching=number > 0 and place % 2 == 0) for place, batch in enumerate(of))
+            for of in (copies, batches)
+        ]
+        fit(score, asked[0], asked[1], what.updates, params.seed)
+    if options.write:
+        write_tensors(WEIGHTS_FILE, {name: weight.bfloat16() for name, weight in score.weights.items()})
+    others = predicted(unseen.select(rng.permutation(len(unseen))[:600]), params, rng)
+    for name, of in ({"measured": measured(held_out)} | others).items():
+        print(f"{name}, the right one of up to {_PEPTIDES} peptides, {judged(score, examiner.ask(of, searching=True))}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()

@@ -1,0 +1,195 @@
+"""The match score: how well a peptide explains a spectrum, learned once from right and wrong peptides of one mass.
+
+A second look of the network costs a step; this score costs a fraction of it, so that many more peptides can be
+compared. Of each residue it sees whether it is modified, but not by what; of each cleavage the ions, their heights
+beside those expected (`model.fragmentation`), how far their m/z lie from where they should and from where the peptide's
+other ions lie, losses and immonium ions, and the cleavage's probability in the spectrum graph. Two convolutions over
+the residues read that; no weights of the network take part. Fitted by ``python -m benchmarks.match_score``.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from data.chemistry import AMMONIA, CARBON_MONOXIDE, ION_SERIES, PROTON, WATER, fragment_mz
+from data.vocabulary import PAD, Vocabulary
+from model.evidence import MassEvidence, SpectrumIndex
+from model.fragmentation import Fragmentation, correlation, fitted, likeness
+from model.peak_lookup import strongest_within
+from model.tensor_file import read_tensors
+
+WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
+
+_LOSSES = ((0, CARBON_MONOXIDE), (0, WATER), (0, AMMONIA), (1, WATER), (1, AMMONIA))
+"""Place of the series among ``ION_SERIES``, and what it loses, Da."""
+_PER_ION = 5
+SLOT_FEATURES = len(ION_SERIES) * (_PER_ION + 1) + len(_LOSSES) + 1 + 2
+WHOLE_FEATURES = 15
+_POSITIONS = 3
+_WIDTH = 48
+_FARTHEST = 10.0
+_ERROR_PPM = 20.0
+
+
+class MatchScore(nn.Module):
+    """Scores of peptides, to be compared among those of one spectrum.
+
+    Parameters
+    ----------
+    vocabulary : whose tokens peptides consist of.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.expected: Fragmentation = fitted(vocabulary)
+        self.register_buffer("mean", torch.zeros(WHOLE_FEATURES))
+        self.register_buffer("deviation", torch.ones(WHOLE_FEATURES))
+        self.seen = nn.Linear(SLOT_FEATURES + self.expected.kind.shape[1] + _POSITIONS, _WIDTH)
+        self.around = nn.ModuleList(nn.Conv1d(_WIDTH, _WIDTH, 3, padding=1) for _ in range(2))
+        self.whole = nn.Linear(WHOLE_FEATURES, _WIDTH)
+        self.both = nn.Linear(3 * _WIDTH, _WIDTH)
+        self.score = nn.Linear(_WIDTH, 1)
+        self.linear = nn.Linear(WHOLE_FEATURES, 1, bias=False)
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """What is fitted, by name."""
+        return {name: weight for name, weight in self.state_dict().items() if not name.startswith("expected.")}
+
+    def forward(self, tokens: Tensor, slot: Tensor, whole: Tensor) -> Tensor:
+        """Scores of peptides.
+
+        Parameters
+        ----------
+        tokens : (batch, peptides, slots) int64, ``PAD`` behind the last residue.
+        slot, whole : as `features`.
+
+        Returns
+        -------
+        (batch, peptides).
+        """
+        is_token = (tokens != PAD).float()[..., None]
+        length, place = is_token.sum(-2, keepdim=True), is_token.cumsum(-2)
+        places = [place / 10, (length - place) / 10, place / length.clamp(min=1)]
+        x = torch.cat([slot, self.expected.kind[tokens], *places], -1).flatten(0, 1)
+        is_token = is_token.flatten(0, 1)
+        x = functional.silu(self.seen(x)) * is_token
+        for layer in self.around:
+            x = (x + functional.silu(layer(x.mT)).mT) * is_token
+        mean = x.sum(1) / is_token.sum(1).clamp(min=1)
+        most = (x - _FARTHEST * (1 - is_token)).amax(1)
+        whole = ((whole - self.mean) / self.deviation).clamp(-_FARTHEST, _FARTHEST).flatten(0, 1)
+        both = functional.silu(self.both(torch.cat([mean, most, functional.silu(self.whole(whole))], -1)))
+        scores: Tensor = (self.score(both) + self.linear(whole)).view(tokens.shape[:2])
+        return scores
+
+    @torch.no_grad()
+    def features(
+        self, evidence: MassEvidence, index: SpectrumIndex, charge: Tensor, tokens: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What speaks for and against peptides.
+
+        Parameters
+        ----------
+        index : of a batch of spectra.
+        charge : (batch,) int64, of the precursors.
+        tokens : (batch, peptides, slots) int64.
+
+        Returns
+        -------
+        slot : (batch, peptides, slots, SLOT_FEATURES) float32.
+        whole : (batch, peptides, WHOLE_FEATURES) float32.
+        """
+        prefix = evidence.masses[tokens].cumsum(-1)
+        asked = evidence.possible_ions(index, tokens)
+        mz = torch.stack([fragment_mz(prefix, index.peptide_mass[:, None, None], series) for series in ION_SERIES], -1)
+        height, error = _at(evidence, index, mz.float())
+        height, error = height * asked, error * asked
+        trust = height.sqrt()
+        offset = (error * trust).sum((2, 3)) / trust.sum((2, 3)).clamp(min=1e-6)
+        beside = (error - offset[..., None, None]) * (height > 0)
+        expected = self.expected(tokens.flatten(0, 1), charge.repeat_interleave(tokens.shape[1])).view(mz.shape)
+        losses = torch.stack([mz[..., series] - loss for series, loss in _LOSSES], -1)
+        lost = _at(evidence, index, losses.float())[0] * asked[..., :1]
+        immonium = evidence.masses[tokens] - CARBON_MONOXIDE + PROTON
+        small = _at(evidence, index, immonium.float()[..., None])[0] * (tokens != PAD)[..., None]
+        posterior = evidence.posterior(index, prefix) * evidence.is_cleavage(tokens)[..., None]
+        per_ion = [height, error, beside, asked.float(), (height > 0).float(), expected.float()]
+        slot = torch.cat([*per_ion, lost, small, posterior], -1)
+        whole = self._whole(evidence, index, charge, tokens, (mz.float(), height, beside, expected, asked), posterior)
+        return slot.float(), whole.float()
+
+    def _whole(
+        self,
+        evidence: MassEvidence,
+        index: SpectrumIndex,
+        charge: Tensor,
+        tokens: Tensor,
+        ions: tuple[Tensor, ...],
+        posterior: Tensor,
+    ) -> Tensor:
+        mz, height, beside, expected, asked = ions
+        cleaved = evidence.is_cleavage(tokens)
+        count = cleaved.sum(2).clamp(min=1)
+        found = height > 0
+        trust = height.sqrt()
+        spread = (beside.square() * trust).sum((2, 3)) / trust.sum((2, 3)).clamp(min=1e-6)
+        logarithm = posterior[..., 1]
+        off = evidence.masses[tokens].sum(2) + WATER - index.peptide_mass[:, None]
+        length = (tokens != PAD).sum(2)
+        pair = expected, height, asked
+        return torch.stack(
+            [
+                (found.any(-1) & cleaved).sum(2) / count,
+                found.sum((2, 3)) / asked.sum((2, 3)).clamp(min=1),
+                _explained(evidence, index, mz.masked_fill(~asked, torch.inf)),
+                spread,
+                logarithm.sum(2) / count,
+                logarithm.masked_fill(~cleaved, 1.0).amin(2),
+                off.abs() / (index.peptide_mass[:, None] * 1e-6 * _ERROR_PPM),
+                length / 10,
+                likeness(*pair),
+                correlation(*pair),
+                *(((charge == number)[:, None]).expand_as(length) for number in (1, 2, 3)),
+                (charge > 3)[:, None].expand_as(length),
+                (index.peptide_mass[:, None] / 2000).expand_as(length),
+            ],
+            -1,
+        )
+
+
+def _at(evidence: MassEvidence, index: SpectrumIndex, mz: Tensor) -> tuple[Tensor, Tensor]:
+    """Heights at m/z, (batch, ...), and how far off the peaks lie in units of ``_ERROR_PPM``; 0 where there is none."""
+    query = mz.flatten(1)
+    found = strongest_within(index.mz, index.intensity, query, evidence.tolerance_da_at(query))
+    peak = index.mz.gather(1, found.position)
+    error = ((peak - query) / query * (1e6 / _ERROR_PPM)).masked_fill(found.value <= 0, 0.0)
+    return found.value.view(mz.shape), error.view(mz.shape)
+
+
+def _explained(evidence: MassEvidence, index: SpectrumIndex, mz: Tensor) -> Tensor:
+    """(batch, peptides): share of the intensity that lies at ions, (batch, peptides, slots, series)."""
+    ions = mz.flatten(2).sort(dim=2).values
+    peaks = index.mz.clamp(max=1e5)[:, None].expand(-1, ions.shape[1], -1).contiguous()
+    right = torch.searchsorted(ions, peaks).clamp(max=ions.shape[2] - 1)
+    distances = [(ions.gather(2, place) - peaks).abs() for place in ((right - 1).clamp(min=0), right)]
+    near = torch.minimum(*distances) <= evidence.tolerance_da_at(peaks)
+    return (near * index.intensity[:, None]).sum(2) / index.intensity.sum(1).clamp(min=1e-6)[:, None]
+
+
+@lru_cache(maxsize=1)
+def _weights() -> dict[str, Tensor]:
+    return {name: weights.float() for name, weights in read_tensors(WEIGHTS_FILE).items()}
+
+
+def fitted_match_score(vocabulary: Vocabulary) -> MatchScore:
+    """The score with the weights of the package, fitted by ``python -m benchmarks.match_score``."""
+    score = MatchScore(vocabulary)
+    score.load_state_dict(score.state_dict() | _weights())
+    return score.eval().requires_grad_(False)

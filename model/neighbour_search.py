@@ -1,0 +1,79 @@
+"""The search among neighbours: from the candidates on to peptides that explain the spectrum better.
+
+Best first: in each round the best peptides that were not yet looked at are replaced, stretch by stretch, by their
+neighbours (`model.neighbours`), and all are compared by the match score (`model.match_score`). What the network and the
+spectrum graph got nearly right is put right so, where one cleavage misled them.
+"""
+
+import torch
+from torch import Tensor
+
+from data.vocabulary import PAD, Vocabulary
+from model.evidence import MassEvidence, SpectrumIndex
+from model.match_score import MatchScore
+from model.neighbours import Neighbourhood
+
+_ROUNDS, _BASES, _NEIGHBOURS, _KEPT = 3, 3, 32, 24
+
+
+class NeighbourSearch:
+    """Finds the peptides of the highest match score near given ones.
+
+    Parameters
+    ----------
+    vocabulary : of the network.
+    candidates : (tokens,) int64: those that may be answered.
+    tolerance_ppm, isotope_errors : of the precursor's mass.
+    match : compares the peptides.
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, candidates: Tensor, tolerance_ppm: float, isotope_errors: int, match: MatchScore
+    ) -> None:
+        self.neighbours = Neighbourhood(vocabulary, candidates, tolerance_ppm, isotope_errors)
+        self.match = match.to(candidates.device)
+
+    def score(self, evidence: MassEvidence, index: SpectrumIndex, charge: Tensor, tokens: Tensor) -> Tensor:
+        """(batch, peptides) match scores, −inf for empty peptides; arguments as `__call__`."""
+        exists = (tokens != PAD).any(2)
+        longest = int((tokens != PAD).sum(2).max())
+        tokens = tokens[..., : max(longest, 1)]
+        slot, whole = self.match.features(evidence, index, charge, tokens)
+        score: Tensor = self.match(tokens, slot, whole)
+        return score.masked_fill(~exists, -torch.inf)
+
+    @torch.no_grad()
+    def __call__(
+        self, evidence: MassEvidence, index: SpectrumIndex, charge: Tensor, tokens: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The best peptides found, the given ones among them, by falling match score.
+
+        Parameters
+        ----------
+        index : of a batch of spectra, with a spectrum graph.
+        charge : (batch,) int64, of the precursors.
+        tokens : (batch, peptides, slots) int64, all ``PAD`` where there are fewer.
+
+        Returns
+        -------
+        tokens : (batch, kept, slots) int64.
+        score : (batch, kept), −inf where there are fewer.
+        """
+        score = self.score(evidence, index, charge, tokens)
+        fresh = score.isfinite()
+        for _ in range(_ROUNDS):
+            best = score.masked_fill(~fresh, -torch.inf).topk(min(_BASES, score.shape[1]), dim=1)
+            bases = _rows(tokens, best.indices).masked_fill(~best.values.isfinite()[..., None], PAD)
+            fresh = fresh.scatter(1, best.indices, False)
+            new, _ = self.neighbours(bases, index, _NEIGHBOURS)
+            new = new.masked_fill((new[:, :, None] == tokens[:, None]).all(3).any(2)[..., None], PAD)
+            found = self.score(evidence, index, charge, new)
+            score, kept = torch.cat([score, found], 1).topk(min(_KEPT, score.shape[1] + found.shape[1]), dim=1)
+            tokens = _rows(torch.cat([tokens, new], 1), kept)
+            fresh = torch.cat([fresh, found.isfinite()], 1).gather(1, kept)
+        return tokens, score
+
+
+def _rows(tokens: Tensor, places: Tensor) -> Tensor:
+    """(batch, places, slots): the peptides at these places."""
+    return tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[2]))

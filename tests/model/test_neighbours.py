@@ -1,0 +1,121 @@
+"""Neighbours of peptides against all strings of residues, what they gain against the graph's scores, and their mass."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.chemistry import ISOTOPE_SPACING, WATER
+from data.vocabulary import PAD, STOP, VOCABULARY
+from model.evidence import MassEvidence, SpectrumIndex
+from model.neighbours import LONGEST, Neighbourhood
+from model.settings import NetworkSettings
+from tests.model.test_graph_decoding import PER_CENT, RESIDUES, UNSEEN
+
+SLOTS = 12
+
+
+def index_of(total, nodes=(100.0,), posterior=(0.0,)):
+    """A spectrum of which the graph alone is known; total of the residues, Da."""
+    empty = MassEvidence(NetworkSettings(start="empty"), VOCABULARY).index(
+        torch.zeros(1, 1).double(), torch.zeros(1, 1), torch.tensor([500.0]).double(), torch.tensor([2])
+    )
+    parts = vars(empty) | {
+        "peptide_mass": torch.tensor([total + WATER]).double(),
+        "node_mass": torch.tensor(nodes)[None].float(),
+        "node_posterior": torch.tensor(posterior)[None].float(),
+    }
+    return SpectrumIndex(**parts)
+
+
+def padded(*peptides):
+    rows = [[*peptide, *[PAD] * (SLOTS - len(peptide))] for peptide in peptides]
+    return torch.tensor(rows)[None]
+
+
+def strings_of(tokens):
+    return [tuple(token for token in row if token != PAD) for row in tokens[0].tolist()]
+
+
+def one_stretch_differs(a, b):
+    """Whether b is a with a stretch of one to three residues replaced by one to three others."""
+    front = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    left = min(len(a), len(b)) - front
+    back = next((i for i in range(left) if a[-1 - i] != b[-1 - i]), left)
+    return all(1 <= len(peptide) - front - back <= LONGEST for peptide in (a, b))
+
+
+def test_neighbours_are_all_peptides_of_the_mass_that_differ_in_one_short_stretch():
+    peptide = tuple(VOCABULARY.encode("GAVSGPA"))
+    total = VOCABULARY.masses[list(peptide)].sum()
+    wanted = {
+        string
+        for length in range(4, 10)
+        for string in product(RESIDUES, repeat=length)
+        if abs(VOCABULARY.masses[list(string)].sum() - total) <= (total + WATER) * 20e-6
+        and string != peptide
+        and one_stretch_differs(peptide, string)
+    }
+    tokens, gain = Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0)(padded(peptide), index_of(total), 200)
+    found = [string for string, finite in zip(strings_of(tokens), gain[0].isfinite().tolist(), strict=True) if finite]
+    assert len(found) == len(set(found)) and set(found) == wanted and len(wanted) > 10
+    assert (tokens[0][~gain[0].isfinite()] == PAD).all()
+
+
+def test_a_neighbour_gains_what_the_graph_says_of_its_cleavages_and_residues():
+    rng = np.random.default_rng(2)
+    peptide = tuple(VOCABULARY.encode("GAVSGPA"))
+    total = float(VOCABULARY.masses[list(peptide)].sum())
+    nodes, posterior = np.sort(rng.uniform(50, total, 40)).round(2), rng.uniform(0.2, 1, 40)
+    nodes[:3] = VOCABULARY.masses[list(peptide)].cumsum()[:3]
+
+    def score(string):
+        value = sum(np.log(PER_CENT[token] / 5) - 2.0 for token in string)
+        for cleavage in np.round(VOCABULARY.masses[list(string)].cumsum()[:-1], 2):
+            near = np.abs(np.round(nodes, 2) - cleavage) < 0.025
+            gain = np.log((posterior + UNSEEN) / UNSEEN) - ((nodes - cleavage) / 0.006) ** 2 / 2
+            value += gain[near].max(initial=0.0)
+        return value
+
+    neighbourhood = Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0)
+    index = index_of(total, np.sort(nodes).tolist(), posterior[np.argsort(nodes)].tolist())
+    order = np.argsort(nodes)
+    nodes, posterior = nodes[order], posterior[order]
+    tokens, gain = neighbourhood(padded(peptide), index, 60)
+    strings = strings_of(tokens)
+    assert (gain[0].diff()[gain[0, 1:].isfinite()] <= 0).all()
+    for string, value in zip(strings, gain[0].tolist(), strict=True):
+        if string:
+            assert value == pytest.approx(score(string) - score(peptide), abs=0.1)
+
+
+def test_a_peptide_of_a_heavier_isotope_has_neighbours_of_its_own_mass():
+    peptide = tuple(VOCABULARY.encode("GAVSGPA"))
+    total = VOCABULARY.masses[list(peptide)].sum()
+    observed = index_of(total + ISOTOPE_SPACING)
+    for isotope_errors, wanted in ((0, total + ISOTOPE_SPACING), (1, total)):
+        neighbourhood = Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0, isotope_errors)
+        tokens, _ = neighbourhood(padded(peptide), observed, 50)
+        masses = [VOCABULARY.masses[list(string)].sum() for string in strings_of(tokens) if string]
+        assert all(mass == pytest.approx(wanted, abs=wanted * 25e-6) for mass in masses)
+        assert bool(masses) == bool(isotope_errors)  # five light residues cannot weigh so odd a mass
+
+
+@given(st.lists(st.integers(0, 10), min_size=2, max_size=11), st.booleans(), st.integers(1, 20))
+def test_neighbours_weigh_what_the_precursor_weighs_and_keep_a_terminal_modification(places, terminal, count):
+    usual = [number for number in VOCABULARY.encode("GASPVTLNDQKEMHFRYW")]
+    peptide = [*([VOCABULARY.encode("[UNIMOD:1]-G")[0]] if terminal else []), *(usual[place] for place in places)]
+    peptide = peptide[: SLOTS - 1]
+    total = VOCABULARY.masses[peptide].sum()
+    index = index_of(total)
+    tokens, gain = Neighbourhood(VOCABULARY, torch.tensor(usual), 20.0)(padded(peptide, []), index, count)
+    assert tokens.shape == (1, count, SLOTS)
+    for string, finite in zip(strings_of(tokens), gain[0].isfinite().tolist(), strict=True):
+        assert bool(string) == finite
+        if string:
+            assert abs(VOCABULARY.masses[list(string)].sum() - total) <= (total + WATER) * 20e-6 + 1e-9
+            assert string != tuple(peptide) and len(string) < SLOTS and min(string) > STOP
+            assert (string[0] == peptide[0]) or not terminal
