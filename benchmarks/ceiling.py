@@ -1,6 +1,6 @@
-"""What a perfect reader could get from noisy spectra: what the surviving ions and the precursor mass determine.
+"""What a perfect reader could get from noisy and measured spectra: what the ions that are there and the mass determine.
 
-python -m benchmarks.ceiling --shards DIR
+python -m benchmarks.ceiling --shards DIR [--annotated DIR]
 
 A residue whose two cleavages both survive is determined. A stretch of k residues between two surviving cleavages has
 a known mass: the reader knows k, and says for each place the residue that is most probable among all ordered sequences
@@ -10,17 +10,21 @@ say about their residues is not in this bound.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.results import TEST_FILES, can_be_written
 from data.batches import SpectrumSet, pretraining_sets
 from data.noise import add_noise
 from data.preprocessing import preprocess
+from data.readers import read_spectra
 from data.settings import PreprocessingSettings, UniformNoise
 from data.structured_noise import annotate
 from data.vocabulary import PAD, STOP, VOCABULARY
+from model.breakdown import seen_cleavages
 
 BIN_DA = 0.02
 LONGEST = 12
@@ -30,7 +34,7 @@ class PerfectReader:
     """Knows how many sequences of k residues have a mass."""
 
     def __init__(self, tokens: NDArray[np.int64]) -> None:
-        residues, counts = np.unique(tokens[tokens > STOP], return_counts=True)
+        residues, counts = np.unique(tokens[_is_residue(tokens)], return_counts=True)
         self.residues, self.frequency = residues, counts / counts.sum()
         self.places = np.round(VOCABULARY.masses[residues] / BIN_DA).astype(int)
         self.sequences, self.best = [np.ones(1)], [np.ones(1)]
@@ -46,8 +50,10 @@ class PerfectReader:
             self.best.append(longer_best)
 
     def chance_of_best(self, mass: float, length: int) -> float:
-        """Probability of the most probable sequence of this mass."""
-        place, length = round(mass / BIN_DA), min(length, LONGEST)
+        """Probability of the most probable sequence of this mass; of a long stretch there is none."""
+        if length > LONGEST:
+            return 0.0
+        place = round(mass / BIN_DA)
         near = slice(max(place - 1, 0), place + 2)
         return float(self.best[length][near].max() / max(self.sequences[length][near].sum(), 1e-300))
 
@@ -72,8 +78,11 @@ def surviving(spectra: SpectrumSet, noise: UniformNoise, rng: np.random.Generato
 
 
 def read(reader: PerfectReader, tokens: NDArray[np.int64], seen: NDArray[np.bool_]) -> tuple[float, ...]:
-    """Tokens determined, right by determination or guess, all with the stop, and the chance of the whole peptide."""
-    peptide = tokens[tokens > STOP]
+    """Tokens determined, right by determination or guess, all with the stop, and the chance of the whole peptide.
+
+    A terminal modification is taken as known.
+    """
+    peptide, seen = tokens[_is_residue(tokens)], seen[_is_residue(tokens)]
     ends = [*np.flatnonzero(seen[: len(peptide) - 1]), len(peptide) - 1]
     first, determined, right, whole = 0, 1, 1, 1.0  # the stop
     for end in ends:
@@ -88,27 +97,41 @@ def read(reader: PerfectReader, tokens: NDArray[np.int64], seen: NDArray[np.bool
     return determined, right, len(peptide) + 1, whole
 
 
+def _is_residue(tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
+    is_residue: NDArray[np.bool_] = (tokens > STOP) & ~VOCABULARY.is_terminal[tokens]
+    return is_residue
+
+
+def told(reader: PerfectReader, tokens: Sequence[NDArray[np.int64]], seen: Sequence[NDArray[np.bool_]]) -> str:
+    """A row of the table: shares of cleavages seen, tokens determined, tokens and peptides right."""
+    counts = np.array([read(reader, t, s) for t, s in zip(tokens, seen, strict=True)])
+    determined, right, total, whole = counts.sum(0)
+    inner = counts[:, 2].astype(int) - 2
+    cleavages = sum(s[_is_residue(t)][:n].sum() for t, s, n in zip(tokens, seen, inner, strict=True)) / inner.sum()
+    return f"{cleavages:15.3f} {determined / total:18.3f} {right / total:15.3f} {whole / len(counts):15.3f}"
+
+
 def main() -> None:
-    """Print the bounds for clean spectra and for the hard noise."""
+    """Print the bounds for clean spectra, for the hard noise, and for measured files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=Path, default=Path("workspace/shards/clean"))
     parser.add_argument("--validation-share", type=float, default=0.05)
     parser.add_argument("--dropout", type=float, nargs="*", default=[0.0, 0.15, 0.3, 0.45])
+    parser.add_argument("--annotated", type=Path, help="folder of the annotated test files")
     parser.add_argument("--seed", type=int, default=20260101)
     options = parser.parse_args()
     _, spectra = pretraining_sets(options.shards, options.validation_share)
     reader = PerfectReader(spectra.tokens)
-    print(f"{len(spectra)} peptides, seed {options.seed}")
-    print("peak dropout  cleavages seen  tokens determined  perfect reader  whole peptides")
+    print(f"{len(spectra)} predicted spectra, seed {options.seed}")
+    print("                    cleavages seen  tokens determined  perfect reader  whole peptides")
     for dropout in options.dropout:
         noise = UniformNoise(noise_peaks=0, peak_dropout=dropout, peak_error_ppm=0.0, intensity_sigma=0.0)
         seen = surviving(spectra, noise, np.random.default_rng(options.seed))
-        counts = np.array([read(reader, t, s) for t, s in zip(spectra.tokens, seen, strict=True)])
-        determined, right, total, _ = counts.sum(0)
-        inner = counts[:, 2].astype(int) - 2
-        cleavages = sum(s[:n].sum() for s, n in zip(seen, inner, strict=True)) / inner.sum()
-        whole = counts[:, 3].mean()
-        print(f"{dropout:12.2f} {cleavages:15.3f} {determined / total:18.3f} {right / total:15.3f} {whole:15.3f}")
+        print(f"peak dropout {dropout:.2f}  ", told(reader, list(spectra.tokens), list(seen)))
+    for name in TEST_FILES if options.annotated else ():
+        measured = [s for s in read_spectra(options.annotated / f"{name}.mgf") if can_be_written(s.peptidoform)]
+        tokens = [np.array([*VOCABULARY.encode(s.peptidoform or ""), STOP]) for s in measured]
+        print(f"{name:18}", told(reader, tokens, [np.append(seen_cleavages(s), [False, False]) for s in measured]))
 
 
 if __name__ == "__main__":

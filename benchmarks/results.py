@@ -65,7 +65,7 @@ def read_files(sequencer: Sequencer, folder: Path, names: Iterable[str] = TEST_F
     """Test files, without the spectra whose annotation no answer could equal."""
     files = {}
     for name in names:
-        spectra = [s for s in read_spectra(folder / f"{name}.mgf") if _can_be_written(s.peptidoform)]
+        spectra = [s for s in read_spectra(folder / f"{name}.mgf") if can_be_written(s.peptidoform)]
         files[name] = ReadFile(spectra, *read(sequencer, spectra))
     return files
 
@@ -114,7 +114,7 @@ def brief(sequencer: Sequencer, folder: Path) -> Iterator[str]:
         yield f"| {name} | {len(file.found)} | {' | '.join(cells)} |"
 
 
-def _can_be_written(peptidoform: str | None) -> bool:
+def can_be_written(peptidoform: str | None) -> bool:
     """Whether the vocabulary has a token for every part; other annotations cannot be read right by any answer."""
     try:
         return peptidoform is not None and bool(VOCABULARY.encode(peptidoform))

@@ -303,7 +303,8 @@ def candidate_scores(
     score : (batch,), 0…1, of the answers.
     """
     rows = np.arange(len(best))
-    share = np.exp(choice - choice[rows, best][:, None])
+    highest = np.nan_to_num(choice[rows, best], neginf=0.0)  # where there is no candidate
+    share = np.exp(choice - highest[:, None])
     others = share.sum(1) - 1
     left = np.minimum(score, (1 - score) / np.maximum(others, 1e-300))
     scores: NDArray[np.float64] = share * left[:, None]

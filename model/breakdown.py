@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.chemistry import ION_SERIES, MODIFICATIONS, WATER, fragment_mz
 from data.peptidoform import Peptidoform, parse_peptidoform
@@ -24,12 +25,11 @@ _MISSING = ((0.0, "none"), (0.1, "to 0.1"), (0.2, "to 0.2"), (0.3, "to 0.3"), (0
 _UNMODIFIED = "none"
 
 
-def missing_fragment_share(spectrum: Spectrum) -> float:
-    """Share of the backbone cleavages of the annotated peptide that left no b and no y ion in the spectrum, 0…1.
+def seen_cleavages(spectrum: Spectrum) -> NDArray[np.bool_]:
+    """(tokens - 1,), which backbone cleavages of the annotated peptide left a b or a y ion in the spectrum.
 
-    The missing fragment ratio by which NovoBench groups spectra (Zhou et al. 2024, arXiv:2406.11906; the notion is that
-    of McDonnell et al. 2022, Comput. Struct. Biotechnol. J. 20:1402). Ions of one charge count, and of two for
-    precursors of three and more; any peak counts, however small, before any preprocessing.
+    Ions of one charge count, and of two for precursors of three and more; any peak counts, however small, before any
+    preprocessing. Behind a terminal modification there is no cleavage.
 
     Raises
     ------
@@ -37,9 +37,7 @@ def missing_fragment_share(spectrum: Spectrum) -> float:
     """
     tokens = VOCABULARY.encode(spectrum.peptidoform or "")
     masses = VOCABULARY.token_masses(tokens)
-    prefix, total = masses.cumsum(), float(masses.sum()) + WATER
-    cleaved = ~VOCABULARY.is_terminal[tokens]  # no ion ends between a terminal modification and its residue
-    prefix = prefix[cleaved][:-1]
+    prefix, total = masses.cumsum()[:-1], float(masses.sum()) + WATER
     peaks = np.concatenate([[-np.inf], spectrum.mz, [np.inf]])
     seen = np.zeros(len(prefix), bool)
     for series in ION_SERIES:
@@ -47,7 +45,23 @@ def missing_fragment_share(spectrum: Spectrum) -> float:
             mz = fragment_mz(prefix, total, series)
             after = np.searchsorted(peaks, mz)
             seen |= np.minimum(peaks[after] - mz, mz - peaks[after - 1]) <= ION_TOLERANCE_DA
-    return float(1 - seen.mean()) if len(seen) else 0.0
+    is_cleavage: NDArray[np.bool_] = ~VOCABULARY.is_terminal[tokens[:-1]]
+    return seen & is_cleavage
+
+
+def missing_fragment_share(spectrum: Spectrum) -> float:
+    """Share of the backbone cleavages of the annotated peptide that left no ion, as `seen_cleavages`, 0…1.
+
+    The missing fragment ratio by which NovoBench groups spectra (Zhou et al. 2024, arXiv:2406.11906; the notion is that
+    of McDonnell et al. 2022, Comput. Struct. Biotechnol. J. 20:1402).
+
+    Raises
+    ------
+    InputError : the spectrum's annotation is no peptide of the vocabulary.
+    """
+    seen = seen_cleavages(spectrum)
+    count = int((~VOCABULARY.is_terminal[VOCABULARY.encode(spectrum.peptidoform or "")[:-1]]).sum())
+    return float(1 - seen.sum() / count) if count else 0.0
 
 
 def with_missing_fragments(predictions: Iterable[Prediction], spectra: Sequence[Spectrum]) -> list[Prediction]:

@@ -136,9 +136,9 @@ def _decoding(folder: Path, spectra: list[Spectrum]) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for name, answers, candidates in (
         ("arg max", AnswerSettings(exact=False, calibrated=False), 1),
-        ("exact", AnswerSettings(calibrated=False), 1),
+        ("exact", AnswerSettings(calibrated=False, neighbours=False), 1),
+        ("exact, best of 4 by calibrated rank", AnswerSettings(neighbours=False), 4),
         (DEFAULT_DECODING, AnswerSettings(), 4),
-        ("exact, best of 16 by calibrated rank", AnswerSettings(), 16),
     ):
         decoding = DecodingSettings(candidates=candidates)
         predictions, milliseconds, sequencer = _read(folder, spectra, answers=answers, decoding=decoding)

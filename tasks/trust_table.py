@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-DEFAULT_DECODING = "exact, best of 4 by calibrated rank"
+DEFAULT_DECODING = "exact and neighbours, the best by calibrated rank"
 """The row of the way that `peptrm sequence` goes."""
 
 
