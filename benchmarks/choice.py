@@ -1,4 +1,4 @@
-"""What each feature adds to the choice among the candidates of a spectrum.
+"""What the search among neighbours and each feature add to the choice among the candidates of a spectrum.
 
 PEPTRM_MIRROR=DIR python -m benchmarks.choice --params FILE --model DIR
 
@@ -26,11 +26,10 @@ from tasks.pretraining import measured_spectra
 _HALVINGS = 10
 _LEFT_OUT: dict[str, tuple[str, ...]] = {
     "all features": (),
+    "no match score": ("match", "match lead"),
     "no heights of ions": ("likeness", "correlation"),
-    "no likeness": ("likeness",),
-    "no correlation": ("correlation",),
     "no graph": ("path", "least path"),
-    "no second look": ("agreement", "least agreement"),
+    "no second look": ("agreement", "least agreement", "trust", "least trust", "halting"),
     "no confidence head": ("trust", "least trust"),
 }
 
@@ -65,11 +64,14 @@ def main() -> None:
     options = parser.parse_args()
     params = load_params(options.params)
     _, spectra = measured_spectra(params)
-    seen = examples(Sequencer(options.model, threads=1, answers=AnswerSettings(calibrated=False)), spectra)
-    print(f"{len(spectra)} spectra, {(seen.right & seen.exists).any(1).mean():.3f} have the right peptide")
-    for name, left_out in _LEFT_OUT.items():
-        shares = [chosen_right(seen, half, left_out) for half in halves(spectra, params.seed)]
-        print(f"{name}: {np.mean(shares):.3f}, among the halvings {np.std(shares):.3f}")
+    for neighbours in (True, False):
+        answers = AnswerSettings(calibrated=False, neighbours=neighbours)
+        seen = examples(Sequencer(options.model, threads=1, answers=answers), spectra)
+        found = (seen.right & seen.exists).any(1).mean()
+        print(f"{'with' if neighbours else 'without'} neighbours: {found:.3f} of {len(spectra)} have the right peptide")
+        for name, left_out in _LEFT_OUT.items():
+            shares = [chosen_right(seen, half, left_out) for half in halves(spectra, params.seed)]
+            print(f"  {name}: {np.mean(shares):.3f}, among the halvings {np.std(shares):.3f}")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from data.chemistry import WATER
 from data.settings import UniformNoise
 from data.vocabulary import PAD, STOP, VOCABULARY
 from model.evidence import MassEvidence, SpectrumIndex
+from model.hypothesis import peptides_at
 from model.match_score import WEIGHTS_FILE, MatchScore
 from model.neighbour_search import NeighbourSearch
 from model.spectra import Spectra
@@ -129,7 +130,7 @@ def _each_once(peptides: Tensor) -> Tensor:
     twice = (peptides[:, :, None] == peptides[:, None]).all(3).tril(-1).any(2)
     peptides = peptides.masked_fill(twice[..., None], PAD)
     order = (peptides == PAD).all(2).long().argsort(dim=1, stable=True)[:, :_PEPTIDES]
-    peptides = peptides.gather(1, order[..., None].expand(-1, -1, peptides.shape[2]))
+    peptides = peptides_at(peptides, order)
     return functional.pad(peptides, (0, 0, 0, _PEPTIDES - peptides.shape[1]))
 
 

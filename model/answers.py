@@ -16,7 +16,7 @@ from model.calibration import Calibration, sigmoid
 from model.decoding import Decoded, DecodingSettings, ExactDecoder
 from model.evidence import SpectrumIndex
 from model.fragmentation import correlation, fitted, likeness, observed_ions
-from model.hypothesis import Hypothesis, with_stop
+from model.hypothesis import Hypothesis, peptides_at, with_stop
 from model.match_score import fitted_match_score
 from model.neighbour_search import NeighbourSearch
 from model.recursion import EncodedBatch, Network, State
@@ -250,7 +250,7 @@ class Answerer:
             near[self.decoder.modifications(near) > self.decoding.max_modifications] = PAD
         near[(near == found.tokens[:, :1]).all(2)] = PAD
         order = (near == PAD).all(2).long().argsort(dim=1, stable=True)[:, : self.decoding.looks - 1]
-        near = near.gather(1, order[..., None].expand(-1, -1, near.shape[2]))
+        near = peptides_at(near, order)
         tokens = torch.cat([found.tokens[:, :1], near], 1)
         score = _log_probabilities(log_probability(self.network, state), tokens)
         score[:, 0] = found.score[:, 0]

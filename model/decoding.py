@@ -16,6 +16,7 @@ from torch import Tensor
 
 from data.chemistry import ISOTOPE_SPACING, WATER
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
+from model.hypothesis import peptides_at
 
 _NEVER = -1e9
 """Score of what cannot be."""
@@ -182,7 +183,7 @@ class ExactDecoder:
         dropped = top[:, beam] if top.shape[1] > beam else torch.full_like(top[:, 0], _NEVER)
         top, chosen = top[:, :beam], chosen[:, :beam]
         parent, token = chosen // len(self._tokens), chosen % len(self._tokens)
-        tokens = states.tokens.gather(1, parent[..., None].expand(-1, -1, states.tokens.shape[2]))
+        tokens = peptides_at(states.tokens, parent)
         tokens[..., slot] = self._tokens[token]
         score, mass, nominal, modifications = (
             part.flatten(1).gather(1, chosen) for part in (score, mass, nominal, modifications)
@@ -306,4 +307,4 @@ class _Best:
         kept = self.score.shape[1]
         self.score, order = torch.cat([self.score, score], 1).topk(kept, dim=1)
         every = torch.cat([self.tokens, tokens], 1)
-        self.tokens = every.gather(1, order[..., None].expand(-1, -1, every.shape[2]))
+        self.tokens = peptides_at(every, order)

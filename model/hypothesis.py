@@ -74,3 +74,8 @@ def with_stop(tokens: Tensor) -> Tensor:
     length = (tokens != PAD).sum(-1, keepdim=True)
     place = torch.arange(tokens.shape[-1], device=tokens.device)
     return torch.where(place == length, STOP, tokens)
+
+
+def peptides_at(tokens: Tensor, places: Tensor) -> Tensor:
+    """Some of the peptides of each spectrum: (batch, peptides, slots) and (batch, places) to (batch, places, slots)."""
+    return tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[2]))

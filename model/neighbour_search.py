@@ -10,6 +10,7 @@ from torch import Tensor
 
 from data.vocabulary import PAD, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
+from model.hypothesis import peptides_at
 from model.match_score import MatchScore
 from model.neighbours import Neighbourhood
 
@@ -63,17 +64,12 @@ class NeighbourSearch:
         fresh = score.isfinite()
         for _ in range(_ROUNDS):
             best = score.masked_fill(~fresh, -torch.inf).topk(min(_BASES, score.shape[1]), dim=1)
-            bases = _rows(tokens, best.indices).masked_fill(~best.values.isfinite()[..., None], PAD)
+            bases = peptides_at(tokens, best.indices).masked_fill(~best.values.isfinite()[..., None], PAD)
             fresh = fresh.scatter(1, best.indices, False)
             new, _ = self.neighbours(bases, index, _NEIGHBOURS)
             new = new.masked_fill((new[:, :, None] == tokens[:, None]).all(3).any(2)[..., None], PAD)
             found = self.score(evidence, index, charge, new)
             score, kept = torch.cat([score, found], 1).topk(min(_KEPT, score.shape[1] + found.shape[1]), dim=1)
-            tokens = _rows(torch.cat([tokens, new], 1), kept)
+            tokens = peptides_at(torch.cat([tokens, new], 1), kept)
             fresh = torch.cat([fresh, found.isfinite()], 1).gather(1, kept)
         return tokens, score
-
-
-def _rows(tokens: Tensor, places: Tensor) -> Tensor:
-    """(batch, places, slots): the peptides at these places."""
-    return tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[2]))

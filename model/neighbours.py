@@ -14,6 +14,7 @@ from data.chemistry import ISOTOPE_SPACING, WATER
 from data.vocabulary import GAP, PAD, Vocabulary
 from model.evidence import SpectrumIndex
 from model.graph_decoding import GraphDecoder
+from model.hypothesis import peptides_at
 
 LONGEST = 3
 """Residues of a stretch, and of what replaces it."""
@@ -94,7 +95,7 @@ class Neighbourhood:
         known = (tokens[:, :, None] == peptides[:, None]).all(3).any(2)
         twice = (tokens[:, :, None] == tokens[:, None]).all(3).tril(-1).any(2)
         gain, order = gain.masked_fill(known | twice, -torch.inf).topk(count, dim=1)
-        tokens = tokens.gather(1, order[..., None].expand(-1, -1, tokens.shape[2]))
+        tokens = peptides_at(tokens, order)
         return tokens.masked_fill(~gain.isfinite()[..., None], PAD), gain
 
     def _replacements(self, peptides: Tensor, index: SpectrumIndex) -> _Replacements:

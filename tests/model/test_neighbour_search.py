@@ -2,12 +2,17 @@
 
 import torch
 
-from data.chemistry import WATER
+from data.chemistry import WATER, neutral_mass
 from data.peaks import PeakBatch
 from data.vocabulary import PAD, VOCABULARY
+from model.answers import AnswerSettings
+from model.calibration import PEPTIDE_FEATURES
+from model.decoding import DecodingSettings
+from model.inference import Sequencer
 from model.match_score import fitted_match_score
 from model.neighbour_search import NeighbourSearch
 from model.spectra import to_spectra
+from tasks.models import WEIGHTS
 from tests.conftest import ladder
 from tests.model.test_match_score import EVIDENCE, SLOTS, tokens_of
 
@@ -46,3 +51,30 @@ def test_what_is_given_is_never_lost_for_something_worse():
 def test_nothing_is_found_where_nothing_is_given():
     found, _, tokens = search("LPSADVEK", "")
     assert set(found) == {""} and tokens.shape[2] == SLOTS
+
+
+def test_answers_are_looked_for_among_neighbours_and_no_further_than_asked():
+    spectra = [ladder(peptide) for peptide in ("LPSADVEK", "VGNESTMK", "SAMPLER")]
+
+    def answers(neighbours, max_modifications):
+        sequencer = Sequencer(
+            WEIGHTS / "small",
+            threads=1,
+            answers=AnswerSettings(neighbours=neighbours, calibrated=False),
+            decoding=DecodingSettings(looks=6, max_modifications=max_modifications),
+        )
+        found, _ = sequencer.answers(spectra)
+        return found, sequencer.answerer.decoder.modifications(found.candidates)
+
+    without, _ = answers(False, None)
+    found, modifications = answers(True, None)
+    assert torch.equal(found.candidates[:, 0], without.candidates[:, 0])  # the exact search's best stays
+    assert found.candidates.shape[1] == 6 and found.exists.all()
+    match = torch.from_numpy(found.feature[..., PEPTIDE_FEATURES.index("match")])
+    assert (match[:, 1:].diff(dim=1) <= 1e-4).all()  # behind it by falling match score
+    masses = torch.from_numpy(VOCABULARY.masses)[found.candidates].sum(2) + WATER
+    wanted = torch.tensor([neutral_mass(s.precursor_mz, s.precursor_charge) for s in spectra])[:, None]
+    assert ((masses - wanted).abs() <= wanted * 20e-6).all()
+    assert modifications.max() > 0  # or the next line says nothing
+    few, modifications = answers(True, 0)
+    assert (modifications[torch.from_numpy(few.exists)] == 0).all()
