@@ -4,7 +4,8 @@ A second look of the network costs a step; this score costs a fraction of it, so
 compared. Of each residue it sees whether it is modified, but not by what; of each cleavage the ions, their heights
 beside those expected (`model.fragmentation`), how far their m/z lie from where they should and from where the peptide's
 other ions lie, losses and immonium ions, and the cleavage's probability in the spectrum graph. Two convolutions over
-the residues read that; no weights of the network take part. Fitted by ``python -m benchmarks.match_score``.
+the residues read that, in three small networks side by side; no weights of the network that answers take part. Fitted
+by ``python -m benchmarks.match_score``.
 """
 
 from functools import lru_cache
@@ -29,7 +30,8 @@ _PER_ION = 5
 SLOT_FEATURES = len(ION_SERIES) * (_PER_ION + 1) + len(_LOSSES) + 1 + 2
 WHOLE_FEATURES = 15
 _POSITIONS = 3
-_WIDTH = 48
+_MEMBERS, _WIDTH = 3, 48
+"""Networks side by side, whose scores are averaged: each errs in its own way; and how wide each is."""
 _FARTHEST = 10.0
 _ERROR_PPM = 20.0
 
@@ -50,12 +52,13 @@ class MatchScore(nn.Module):
         self.expected: Fragmentation = fitted(vocabulary)
         self.register_buffer("mean", torch.zeros(WHOLE_FEATURES))
         self.register_buffer("deviation", torch.ones(WHOLE_FEATURES))
-        self.seen = nn.Linear(SLOT_FEATURES + self.expected.kind.shape[1] + _POSITIONS, _WIDTH)
-        self.around = nn.ModuleList(nn.Conv1d(_WIDTH, _WIDTH, 3, padding=1) for _ in range(2))
-        self.whole = nn.Linear(WHOLE_FEATURES, _WIDTH)
-        self.both = nn.Linear(3 * _WIDTH, _WIDTH)
-        self.score = nn.Linear(_WIDTH, 1)
-        self.linear = nn.Linear(WHOLE_FEATURES, 1, bias=False)
+        width = _MEMBERS * _WIDTH
+        self.seen = nn.Linear(SLOT_FEATURES + self.expected.kind.shape[1] + _POSITIONS, width)
+        self.around = nn.ModuleList(nn.Conv1d(width, width, 3, padding=1, groups=_MEMBERS) for _ in range(2))
+        self.whole = nn.Linear(WHOLE_FEATURES, width)
+        self.both = nn.Conv1d(3 * width, width, 1, groups=_MEMBERS)
+        self.score = nn.Conv1d(width, _MEMBERS, 1, groups=_MEMBERS)
+        self.linear = nn.Linear(WHOLE_FEATURES, _MEMBERS, bias=False)
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -63,7 +66,11 @@ class MatchScore(nn.Module):
         return {name: weight for name, weight in self.state_dict().items() if not name.startswith("expected.")}
 
     def forward(self, tokens: Tensor, slot: Tensor, whole: Tensor) -> Tensor:
-        """Scores of peptides.
+        """Scores of peptides, (batch, peptides); arguments as `by_member`."""
+        return self.by_member(tokens, slot, whole).mean(-1)
+
+    def by_member(self, tokens: Tensor, slot: Tensor, whole: Tensor) -> Tensor:
+        """Scores of peptides by each of the networks.
 
         Parameters
         ----------
@@ -72,7 +79,7 @@ class MatchScore(nn.Module):
 
         Returns
         -------
-        (batch, peptides).
+        (batch, peptides, members).
         """
         is_token = (tokens != PAD).float()[..., None]
         length, place = is_token.sum(-2, keepdim=True), is_token.cumsum(-2)
@@ -85,8 +92,9 @@ class MatchScore(nn.Module):
         mean = x.sum(1) / is_token.sum(1).clamp(min=1)
         most = (x - _FARTHEST * (1 - is_token)).amax(1)
         whole = ((whole - self.mean) / self.deviation).clamp(-_FARTHEST, _FARTHEST).flatten(0, 1)
-        both = functional.silu(self.both(torch.cat([mean, most, functional.silu(self.whole(whole))], -1)))
-        scores: Tensor = (self.score(both) + self.linear(whole)).view(tokens.shape[:2])
+        parts = [part.unflatten(-1, (_MEMBERS, _WIDTH)) for part in (mean, most, functional.silu(self.whole(whole)))]
+        both = functional.silu(self.both(torch.cat(parts, -1).flatten(1)[..., None]))
+        scores: Tensor = (self.score(both)[..., 0] + self.linear(whole)).unflatten(0, tokens.shape[:2])
         return scores
 
     @torch.no_grad()
