@@ -15,6 +15,8 @@ from model.match_score import MatchScore
 from model.neighbours import Neighbourhood
 
 _ROUNDS, _BASES, _NEIGHBOURS, _KEPT = 3, 3, 32, 24
+_ROWS = 32
+"""Spectra at once: what fits a processor's cache is quicker, and memory stays bounded."""
 
 
 class NeighbourSearch:
@@ -60,6 +62,14 @@ class NeighbourSearch:
         tokens : (batch, kept, slots) int64.
         score : (batch, kept), −inf where there are fewer.
         """
+        every = torch.arange(len(tokens), device=tokens.device).split(_ROWS)
+        found = [self._search(evidence, index.select(rows), charge[rows], tokens[rows]) for rows in every]
+        best, scores = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return best, scores
+
+    def _search(
+        self, evidence: MassEvidence, index: SpectrumIndex, charge: Tensor, tokens: Tensor
+    ) -> tuple[Tensor, Tensor]:
         score = self.score(evidence, index, charge, tokens)
         fresh = score.isfinite()
         for _ in range(_ROUNDS):
