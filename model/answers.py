@@ -242,16 +242,18 @@ class Answerer:
         return torch.stack([score.nan_to_num(0.0, 0.0, 0.0), _lead(score)], -1)
 
     def _with_neighbours(self, found: Decoded, spectra: Spectra, encoded: EncodedBatch, state: State) -> Decoded:
-        """The best candidate, and of the others and of what lies near them those that explain the spectrum best."""
+        """The network's best candidate and the graph's, then of all and their neighbours those of the best match."""
         has_gap = (found.tokens == GAP).any(2).any(1)
         start = found.tokens.masked_fill(has_gap[:, None, None], PAD)
         near, _ = self.search(self.network.mass_evidence, encoded.index, spectra.charge, start)
         if self.decoding.max_modifications is not None:
             near[self.decoder.modifications(near) > self.decoding.max_modifications] = PAD
-        near[(near == found.tokens[:, :1]).all(2)] = PAD
-        order = (near == PAD).all(2).long().argsort(dim=1, stable=True)[:, : self.decoding.looks - 1]
-        near = peptides_at(near, order)
-        tokens = torch.cat([found.tokens[:, :1], near], 1)
+        graph = found.tokens[:, self.decoding.candidates :][:, :1]  # all PAD if it is not one of its own
+        kept = torch.cat([found.tokens[:, :1], graph], 1)
+        near[(near[:, :, None] == kept[:, None]).all(3).any(2)] = PAD
+        tokens = torch.cat([kept, near], 1)
+        order = (tokens == PAD).all(2).long().argsort(dim=1, stable=True)[:, : self.decoding.looks]
+        tokens = peptides_at(tokens, order)
         score = _log_probabilities(log_probability(self.network, state), tokens)
         score[:, 0] = found.score[:, 0]
         return Decoded(tokens, score.masked_fill((tokens == PAD).all(2), -torch.inf), found.proven)

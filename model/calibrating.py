@@ -34,7 +34,8 @@ class Examples:
     Attributes
     ----------
     feature : (spectra, candidates, features).
-    exists, right : (spectra, candidates) bool.
+    exists : (spectra, candidates) bool.
+    matched : (spectra, candidates), share of the residues that are right, 0…1, 1 for the right peptide alone.
     best : (spectra,) int64: the candidate that was chosen.
     residue : confidence source → (residues,), of the chosen candidates' residues, before calibration.
     residue_rank : (residues,), rank of the peptide that each stands in.
@@ -43,11 +44,24 @@ class Examples:
 
     feature: NDArray[np.float64]
     exists: NDArray[np.bool_]
-    right: NDArray[np.bool_]
+    matched: NDArray[np.float64]
     best: NDArray[np.int64]
     residue: dict[str, NDArray[np.float64]]
     residue_rank: NDArray[np.float64]
     residue_right: NDArray[np.bool_]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """(spectra, candidates), which are the right peptides."""
+        right: NDArray[np.bool_] = self.matched == 1
+        return right
+
+    @property
+    def closest(self) -> NDArray[np.bool_]:
+        """(spectra, candidates), those of each spectrum that have most residues right; none where no residue is."""
+        matched = np.where(self.exists, self.matched, 0.0)
+        closest: NDArray[np.bool_] = (matched == matched.max(1, keepdims=True)) & (matched > 0)
+        return closest
 
     @property
     def answer(self) -> NDArray[np.float64]:
@@ -90,7 +104,7 @@ def fit_calibration(sequencer: Sequencer, spectra: Sequence[Spectrum], seed: int
         rng = np.random.default_rng(seed)
         ranking = examples(sequencer, halves[0])
         decoys = examples(sequencer, wrong_precursor(halves[0], rng))
-        decoys.right[:] = False
+        decoys.matched[:] = 0.0
         if not ranking.right.any() or ranking.right[ranking.exists].all():
             raise InputError(
                 "the model reads all or none of these spectra right, which teaches nothing about trust",
@@ -129,7 +143,7 @@ def _sources(judged: Examples) -> dict[str, tuple[str, ...]]:
 def _choice(ranking: Examples, otherwise: Logistic) -> Logistic:
     """How to choose, if any of the spectra leaves a choice."""
     try:
-        return Logistic.fit_choice(ranking.feature, ranking.exists, ranking.right)
+        return Logistic.fit_choice(ranking.feature, ranking.exists, ranking.closest)
     except InputError:
         return otherwise
 
@@ -147,14 +161,14 @@ def examples(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Examples:
 
     def joined(name: str) -> NDArray[np.float64]:
         arrays = [getattr(part, name) for part in parts]
-        if name in ("feature", "exists", "right"):
+        if name in ("feature", "exists", "matched"):
             arrays = [np.pad(a, [(0, 0), (0, most - a.shape[1]), *[(0, 0)] * (a.ndim - 2)]) for a in arrays]
         return np.concatenate(arrays)
 
     return Examples(
         feature=joined("feature"),
         exists=joined("exists").astype(bool),
-        right=joined("right").astype(bool),
+        matched=joined("matched"),
         best=joined("best").astype(np.int64),
         residue={name: np.concatenate([part.residue[name] for part in parts]) for name in parts[0].residue},
         residue_rank=joined("residue_rank"),
@@ -174,7 +188,7 @@ def _judged(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Iterator[Examp
         yield Examples(
             feature=answers.feature,
             exists=answers.exists,
-            right=right_candidates(sequencer.vocabulary, answers, batch),
+            matched=matched_shares(sequencer.vocabulary, answers, batch),
             best=best,
             residue={name: values[is_residue] for name, values in answers.raw.items()},
             residue_rank=np.repeat(answers.rank, is_residue.sum(1)),
@@ -182,16 +196,13 @@ def _judged(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Iterator[Examp
         )
 
 
-def right_candidates(vocabulary: Vocabulary, answers: Answers, spectra: Sequence[Spectrum]) -> NDArray[np.bool_]:
-    """(batch, candidates), which candidates are the peptides that the spectra are annotated with."""
-    right = np.zeros(answers.exists.shape, bool)
+def matched_shares(vocabulary: Vocabulary, answers: Answers, spectra: Sequence[Spectrum]) -> NDArray[np.float64]:
+    """(batch, candidates), share of the residues that are right, of the longer of candidate and annotation; 0…1."""
+    shares = np.zeros(answers.exists.shape)
     tokens = answers.candidates.cpu().numpy()
     for row, candidate in zip(*answers.exists.nonzero(), strict=True):
         truth = VOCABULARY.masses[VOCABULARY.encode(spectra[row].peptidoform or "")]
-        right[row, candidate] = _is_right(vocabulary.masses[tokens[row, candidate]], truth)
-    return right
-
-
-def _is_right(masses: NDArray[np.float64], truth: NDArray[np.float64]) -> bool:
-    masses = masses[masses != 0]
-    return len(masses) == len(truth) and bool(matching_residues(masses, truth).all())
+        masses = vocabulary.masses[tokens[row, candidate]]
+        masses = masses[masses != 0]
+        shares[row, candidate] = matching_residues(masses, truth).sum() / max(len(masses), len(truth))
+    return shares

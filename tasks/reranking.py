@@ -15,7 +15,7 @@ from data.preprocessing import preprocess
 from data.schema import Spectrum
 from data.vocabulary import PAD
 from model.answers import Answers
-from model.calibrating import right_candidates
+from model.calibrating import matched_shares
 from model.calibration import PEPTIDE_FEATURES
 from model.inference import Sequencer
 from model.spectra import to_spectra
@@ -40,7 +40,7 @@ def rerankings(folder: Path, spectra: Sequence[Spectrum]) -> dict[str, Any]:
     for first in range(0, len(spectra), sequencer.batch_size):
         batch = spectra[first : first + sequencer.batch_size]
         answers, _ = sequencer.answers(batch)
-        is_right = right_candidates(sequencer.vocabulary, answers, batch)
+        is_right = matched_shares(sequencer.vocabulary, answers, batch) == 1
         criteria = {name: answers.feature[..., PEPTIDE_FEATURES.index(feature)] for name, feature in _FEATURES.items()}
         began = time.perf_counter()
         criteria["correlation with MS2PIP"] = _correlation(sequencer, predictor, batch, answers)

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from data.errors import CorruptedDataError, InputError
+from model.calibrating import Examples
 from model.calibration import (
     PEPTIDE_FEATURES,
     Calibration,
@@ -159,3 +160,21 @@ def test_a_calibration_of_other_features_is_refused(tmp_path):
     path.write_text(json.dumps(content))
     with pytest.raises(CorruptedDataError, match="another version"):
         Calibration.load(tmp_path)
+
+
+def test_the_closest_candidates_are_the_right_ones_or_those_with_most_residues_right():
+    matched = np.array([[0.5, 1.0, 1.0], [0.5, 0.75, 0.9], [0.2, 0.2, 0.0], [0.0, 0.0, 0.0]])
+    exists = np.array([[True, True, False], [True, True, False], [True, True, True], [True, True, True]])
+    nothing = np.zeros((4, 3))
+    seen = Examples(
+        feature=nothing[..., None],
+        exists=exists,
+        matched=matched,
+        best=np.zeros(4, np.int64),
+        residue={},
+        residue_rank=np.zeros(0),
+        residue_right=np.zeros(0, bool),
+    )
+    wanted = [[False, True, False], [False, True, False], [True, True, False], [False, False, False]]
+    assert seen.closest.tolist() == wanted
+    assert seen.right.tolist() == [[False, True, True], *[[False] * 3] * 3]
