@@ -40,7 +40,7 @@ def chosen_right(seen: Examples, half: NDArray[np.bool_], left_out: tuple[str, .
     feature = seen.feature[..., kept]
     right = np.zeros(len(half), bool)
     for side in (half, ~half):
-        choice = Logistic.fit_choice(feature[side], seen.exists[side], seen.right[side])
+        choice = Logistic.fit_choice(feature[side], seen.exists[side], seen.closest[side])
         best = np.where(seen.exists[~side], choice(feature[~side]), -np.inf).argmax(1)
         right[~side] = seen.right[~side][np.arange(len(best)), best]
     return float(right.mean())

@@ -7,7 +7,7 @@ import argparse
 import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -131,8 +131,8 @@ def predicted(sequencer: Sequencer, shards: Path, spectra: int, held_out_share: 
             break
     base = SpectrumSet.from_spectra(held[:spectra])
     peptides = np.where(base.tokens > STOP, base.tokens, PAD)
-    yield "| spectra | token accuracy | AA precision | AA recall | peptide recall | AUC |"
-    yield "|---|---:|---:|---:|---:|---:|"
+    yield "| spectra | tokens: last step | answer | AA precision | AA recall | peptide recall | AUC |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
     by_step, groups = {}, {}
     for name, noise, level in [
         *((f"noise {level:g}", NoiseSettings(), level) for level in LEVELS),
@@ -143,7 +143,9 @@ def predicted(sequencer: Sequencer, shards: Path, spectra: int, held_out_share: 
         found, _ = read(sequencer, peaks.to_spectra([VOCABULARY.decode(t) for t in base.tokens], name), steps=True)
         by_step[name], metrics = token_accuracy_by_step(found), evaluate(found)
         groups[name] = break_downs(found, ("length", "charge", "modification"))
-        cells = [f"{by_step[name][-1]:.3f}", *(f"{getattr(metrics, key):.3f}" for key in FIGURES)]
+        answers = [replace(each, peptidoform_by_step=(each.peptidoform,)) for each in found]
+        shares = (by_step[name][-1], token_accuracy_by_step(answers)[-1])
+        cells = [*(f"{share:.3f}" for share in shares), *(f"{getattr(metrics, key):.3f}" for key in FIGURES)]
         yield f"| {'clean' if level == 0 else name} | {' | '.join(cells)} |"
     yield "\n**Token accuracy after refinement steps**, before exact decoding\n"
     yield f"| spectra | {' | '.join(map(str, _STEPS))} | last |\n|---|{'---:|' * (len(_STEPS) + 1)}"
