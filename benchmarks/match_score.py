@@ -22,7 +22,7 @@ from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_no
 from data.batches import SpectrumSet, pretraining_sets
 from data.chemistry import WATER
 from data.settings import UniformNoise
-from data.vocabulary import PAD, STOP, VOCABULARY
+from data.vocabulary import PAD, VOCABULARY
 from model.evidence import MassEvidence, SpectrumIndex
 from model.hypothesis import peptides_at
 from model.match_score import WEIGHTS_FILE, MatchScore
@@ -103,8 +103,7 @@ class Examiner:
     @torch.no_grad()
     def _ask(self, spectra: Spectra, tokens: NDArray[np.int64], searching: bool) -> Questions:
         index = self.evidence.index(spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge)
-        own = torch.from_numpy(np.where(tokens > STOP, tokens, PAD))[:, : self.judge.slots]
-        own = functional.pad(own, (0, self.judge.slots - own.shape[1]))[:, None]
+        own = self.judge.peptides(tokens)[:, None]
         residue_mass = index.peptide_mass - WATER
         graph = self.judge.decoder(
             index.node_mass, index.node_posterior, residue_mass, self.judge.slots, _GRAPH_ANSWERS

@@ -155,11 +155,14 @@ class Judge:
     def is_best(self, spectra: Spectra, tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the graph's best peptide is the spectrum's own; (batch,)."""
         arguments = self.arguments(spectra)
-        best = self.decoder(*self.graph(*arguments), arguments[2] - WATER, self.slots, 1).tokens[:, 0].numpy()
-        own = np.where(tokens > STOP, tokens, PAD)[:, : self.slots]
-        padded = np.pad(own, ((0, 0), (0, self.slots - own.shape[1])))
-        right: NDArray[np.bool_] = (best == padded).all(1)
+        best = self.decoder(*self.graph(*arguments), arguments[2] - WATER, self.slots, 1).tokens[:, 0]
+        right: NDArray[np.bool_] = (best == self.peptides(tokens)).all(1).numpy()
         return right
+
+    def peptides(self, tokens: NDArray[np.int64]) -> Tensor:
+        """(batch, slots): the spectra's own, as answers are written."""
+        own = torch.from_numpy(np.where(tokens > STOP, tokens, PAD))[:, : self.slots]
+        return functional.pad(own, (0, self.slots - own.shape[1]))
 
 
 def fit(reader: PeakReader, measured_rows: Rows, predicted_rows: Rows, seed: int) -> None:

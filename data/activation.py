@@ -2,6 +2,8 @@
 
 import re
 
+from data.name_patterns import first_match
+
 UNKNOWN = 0
 
 KINDS = ("unknown", "beam-type", "ion trap CID", "electron")
@@ -18,7 +20,4 @@ _PATTERNS = (
 
 def kind(fragmentation: str | None) -> int:
     """Position in ``KINDS`` of a method's name; ``UNKNOWN`` for none and for names of no known kind."""
-    for pattern, name in _PATTERNS:
-        if fragmentation and pattern.search(fragmentation):
-            return KINDS.index(name)
-    return UNKNOWN
+    return KINDS.index(first_match(fragmentation, _PATTERNS) or KINDS[UNKNOWN])

@@ -2,6 +2,8 @@
 
 import re
 
+from data.name_patterns import first_match
+
 UNKNOWN = 0
 
 FAMILIES = ("unknown", "orbitrap", "ion trap", "time of flight")
@@ -17,7 +19,4 @@ _PATTERNS = (
 
 def family(instrument: str | None) -> int:
     """Position in ``FAMILIES`` of an instrument's name; ``UNKNOWN`` for none and for names of no known family."""
-    for pattern, name in _PATTERNS:
-        if instrument and pattern.search(instrument):
-            return FAMILIES.index(name)
-    return UNKNOWN
+    return FAMILIES.index(first_match(instrument, _PATTERNS) or FAMILIES[UNKNOWN])

@@ -148,9 +148,7 @@ class Answerer:
         graph : (batch, candidates, slots) int64, the spectrum graph's best peptides, which come to those of the search.
         """
         if found is None:
-            found = self._candidates(encoded, state, hypothesis, graph)
-            if self.settings.exact and self.settings.neighbours and self._has_graph:
-                found = self._with_neighbours(found, spectra, encoded, state)
+            found = self._candidates(spectra, encoded, state, hypothesis, graph)
         seen = review(
             self.network, encoded, state, found.tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm
         )
@@ -199,7 +197,9 @@ class Answerer:
         pair = expected.view(observed.shape), observed, asked
         return torch.stack([likeness(*pair), correlation(*pair)], -1)
 
-    def _candidates(self, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, graph: Tensor | None) -> Decoded:
+    def _candidates(
+        self, spectra: Spectra, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, graph: Tensor | None
+    ) -> Decoded:
         """The best peptides of the right mass; the recursion's own answer where none is found or it has a gap."""
         own = hypothesis.tokens[:, None]
         probability = log_probability(self.network, state)
@@ -211,7 +211,10 @@ class Answerer:
         found.tokens[kept, 1:] = PAD
         found.score[kept, 1:] = -torch.inf
         found.tokens[kept, 0], found.score[kept, 0] = own[kept, 0], score[kept, 0]
-        return found if graph is None else self._with_graph_answers(found, probability, encoded.index, graph)
+        if graph is None:
+            return found
+        found = self._with_graph_answers(found, probability, encoded.index, graph)
+        return self._with_neighbours(found, probability, spectra, encoded) if self.settings.neighbours else found
 
     def _with_graph_answers(self, found: Decoded, probability: Tensor, index: SpectrumIndex, more: Tensor) -> Decoded:
         """The candidates, and behind them those of the best peptides of the spectrum graph that are not among them."""
@@ -229,19 +232,15 @@ class Answerer:
             found.proven,
         )
 
-    @property
-    def _has_graph(self) -> bool:
-        return self.network.mass_evidence.graph is not None
-
     def _match(self, spectra: Spectra, encoded: EncodedBatch, found: Decoded) -> Tensor:
         """(batch, candidates, 2): match score, and its lead over the best other candidate's; 0 without a graph."""
-        if not self._has_graph:
-            return torch.zeros(*found.score.shape, 2, device=found.score.device)
         evidence, index = self.network.mass_evidence, encoded.index
+        if evidence.graph is None:
+            return torch.zeros(*found.score.shape, 2, device=found.score.device)
         score = self.search.score(evidence, index, spectra.charge, found.tokens)
         return torch.stack([score.nan_to_num(0.0, 0.0, 0.0), _lead(score)], -1)
 
-    def _with_neighbours(self, found: Decoded, spectra: Spectra, encoded: EncodedBatch, state: State) -> Decoded:
+    def _with_neighbours(self, found: Decoded, probability: Tensor, spectra: Spectra, encoded: EncodedBatch) -> Decoded:
         """The network's best candidate and the graph's, then of all and their neighbours those of the best match."""
         has_gap = (found.tokens == GAP).any(2).any(1)
         start = found.tokens.masked_fill(has_gap[:, None, None], PAD)
@@ -254,7 +253,7 @@ class Answerer:
         tokens = torch.cat([kept, near], 1)
         order = (tokens == PAD).all(2).long().argsort(dim=1, stable=True)[:, : self.decoding.looks]
         tokens = peptides_at(tokens, order)
-        score = _log_probabilities(log_probability(self.network, state), tokens)
+        score = _log_probabilities(probability, tokens)
         score[:, 0] = found.score[:, 0]
         return Decoded(tokens, score.masked_fill((tokens == PAD).all(2), -torch.inf), found.proven)
 

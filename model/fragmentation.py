@@ -6,7 +6,6 @@ predictor sees residues, whether they are modified but not by what, and charge. 
 spectra (Degroeve & Martens 2013), and with 18,924 weights it knows no peptide by heart.
 """
 
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from torch.nn import functional
 from data.chemistry import ION_SERIES
 from data.vocabulary import GAP, PAD, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
-from model.tensor_file import read_tensors
+from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
@@ -130,13 +129,8 @@ def observed_ions(
     return evidence.ions(index, prefix).intensity.float(), evidence.possible_ions(index, tokens)
 
 
-@lru_cache(maxsize=1)
-def _weights() -> dict[str, Tensor]:
-    return {name: weights.float() for name, weights in read_tensors(WEIGHTS_FILE).items()}
-
-
 def fitted(vocabulary: Vocabulary) -> Fragmentation:
     """The predictor with the weights of the package, fitted by ``python -m benchmarks.fragmentation``."""
     predictor = Fragmentation(vocabulary)
-    predictor.load_state_dict(_weights())
+    predictor.load_state_dict(fitted_weights(WEIGHTS_FILE))
     return predictor.eval().requires_grad_(False)

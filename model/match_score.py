@@ -8,7 +8,6 @@ the residues read that, in three small networks side by side; no weights of the 
 by ``python -m benchmarks.match_score``.
 """
 
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -19,15 +18,15 @@ from data.chemistry import AMMONIA, CARBON_MONOXIDE, ION_SERIES, PROTON, WATER, 
 from data.vocabulary import PAD, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
 from model.fragmentation import Fragmentation, correlation, fitted, likeness
-from model.peak_lookup import strongest_within
-from model.tensor_file import read_tensors
+from model.peak_lookup import nearest_distance, strongest_within
+from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
 _LOSSES = ((0, CARBON_MONOXIDE), (0, WATER), (0, AMMONIA), (1, WATER), (1, AMMONIA))
 """Place of the series among ``ION_SERIES``, and what it loses, Da."""
-_PER_ION = 5
-SLOT_FEATURES = len(ION_SERIES) * (_PER_ION + 1) + len(_LOSSES) + 1 + 2
+_PER_ION = 6
+SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(_LOSSES) + 1 + 2
 WHOLE_FEATURES = 15
 _POSITIONS = 3
 _MEMBERS, _WIDTH = 3, 48
@@ -120,7 +119,7 @@ class MatchScore(nn.Module):
         height, error = _at(evidence, index, mz.float())
         height, error = height * asked, error * asked
         trust = height.sqrt()
-        offset = (error * trust).sum((2, 3)) / trust.sum((2, 3)).clamp(min=1e-6)
+        offset = _mean(error, trust)
         beside = (error - offset[..., None, None]) * (height > 0)
         expected = self.expected(tokens.flatten(0, 1), charge.repeat_interleave(tokens.shape[1])).view(mz.shape)
         losses = torch.stack([mz[..., series] - loss for series, loss in _LOSSES], -1)
@@ -146,8 +145,6 @@ class MatchScore(nn.Module):
         cleaved = evidence.is_cleavage(tokens)
         count = cleaved.sum(2).clamp(min=1)
         found = height > 0
-        trust = height.sqrt()
-        spread = (beside.square() * trust).sum((2, 3)) / trust.sum((2, 3)).clamp(min=1e-6)
         logarithm = posterior[..., 1]
         off = evidence.masses[tokens].sum(2) + WATER - index.peptide_mass[:, None]
         length = (tokens != PAD).sum(2)
@@ -157,7 +154,7 @@ class MatchScore(nn.Module):
                 (found.any(-1) & cleaved).sum(2) / count,
                 found.sum((2, 3)) / asked.sum((2, 3)).clamp(min=1),
                 _explained(evidence, index, mz.masked_fill(~asked, torch.inf)),
-                spread,
+                _mean(beside.square(), height.sqrt()),
                 logarithm.sum(2) / count,
                 logarithm.masked_fill(~cleaved, 1.0).amin(2),
                 off.abs() / (index.peptide_mass[:, None] * 1e-6 * _ERROR_PPM),
@@ -181,23 +178,23 @@ def _at(evidence: MassEvidence, index: SpectrumIndex, mz: Tensor) -> tuple[Tenso
     return found.value.view(mz.shape), error.view(mz.shape)
 
 
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    """(batch, peptides): weighted mean over the ions, (batch, peptides, slots, series)."""
+    return (values * weight).sum((2, 3)) / weight.sum((2, 3)).clamp(min=1e-6)
+
+
 def _explained(evidence: MassEvidence, index: SpectrumIndex, mz: Tensor) -> Tensor:
     """(batch, peptides): share of the intensity that lies at ions, (batch, peptides, slots, series)."""
     ions = mz.flatten(2).sort(dim=2).values
-    peaks = index.mz.clamp(max=1e5)[:, None].expand(-1, ions.shape[1], -1).contiguous()
-    right = torch.searchsorted(ions, peaks).clamp(max=ions.shape[2] - 1)
-    distances = [(ions.gather(2, place) - peaks).abs() for place in ((right - 1).clamp(min=0), right)]
-    near = torch.minimum(*distances) <= evidence.tolerance_da_at(peaks)
+    peaks = index.mz.clamp(max=1e5)
+    query = peaks[:, None].expand(-1, ions.shape[1], -1)
+    distance = nearest_distance(ions.flatten(0, 1), query.flatten(0, 1)).view(query.shape)
+    near = distance <= evidence.tolerance_da_at(peaks)[:, None]
     return (near * index.intensity[:, None]).sum(2) / index.intensity.sum(1).clamp(min=1e-6)[:, None]
-
-
-@lru_cache(maxsize=1)
-def _weights() -> dict[str, Tensor]:
-    return {name: weights.float() for name, weights in read_tensors(WEIGHTS_FILE).items()}
 
 
 def fitted_match_score(vocabulary: Vocabulary) -> MatchScore:
     """The score with the weights of the package, fitted by ``python -m benchmarks.match_score``."""
     score = MatchScore(vocabulary)
-    score.load_state_dict(score.state_dict() | _weights())
+    score.load_state_dict(score.state_dict() | fitted_weights(WEIGHTS_FILE))
     return score.eval().requires_grad_(False)

@@ -1,8 +1,7 @@
 """Neighbours of peptides: peptides of the same mass that differ from them in one stretch of one to three residues.
 
 A stretch is replaced by any string of residues that lets the whole weigh what the precursor weighs. What a replacement
-gains is what its cleavages gain in the spectrum graph, less what its residues cost there (`model.graph_decoding`), and
-a share of what a second look at the peptide says of the new residues.
+gains is what its cleavages gain in the spectrum graph, less what its residues cost there (`model.graph_decoding`).
 """
 
 from dataclasses import dataclass

@@ -53,6 +53,16 @@ def strongest_within(keys: Tensor, values: Tensor, query: Tensor, tolerance: Ten
     return Found(best, nearest, place)
 
 
+def nearest_distance(keys: Tensor, query: Tensor) -> Tensor:
+    """(batch, queries): distance to the nearest of the ascending keys, which are padded with +inf."""
+    if keys.shape[1] == 0:
+        return torch.full_like(query, torch.inf)
+    right = torch.searchsorted(keys, query.contiguous()).clamp(max=keys.shape[1] - 1)
+    left = (right - 1).clamp(min=0)
+    distances = [(keys.gather(1, place) - query).abs() for place in (left, right)]
+    return torch.minimum(*distances).nan_to_num(torch.inf, torch.inf, torch.inf)
+
+
 def isotope_marks(mz: Tensor, intensity: Tensor, charge: int, tolerance_da: Tensor) -> Tensor:
     """Which peaks have a 13C isotope of this charge behind them (1), are one (−1), or neither or both (0).
 

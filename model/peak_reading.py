@@ -7,7 +7,6 @@ reading answers them, fitted by ``python -m benchmarks.spectrum_graph`` to measu
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -18,7 +17,7 @@ from data.chemistry import AMMONIA, CARBON_MONOXIDE, ISOTOPE_SPACING, PROTON, WA
 from data.vocabulary import GAP, STOP, Vocabulary
 from model.peak_lookup import strongest_within
 from model.residue_strings import CARBAMIDOMETHYL, GRID_DA, NOMINAL_DA, string_tables, table_at
-from model.tensor_file import read_tensors
+from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
@@ -107,7 +106,7 @@ class PeakReader(nn.Module):
         for name, table in zip(_TABLES, (tables.first, tables.inner, tryptic), strict=True):
             self.register_buffer(name, (table + _LEAST_RATIO).log10(), persistent=False)
         for name in _LAYERS:
-            self.register_buffer(name, _weights()[name], persistent=False)
+            self.register_buffer(name, fitted_weights(WEIGHTS_FILE)[name], persistent=False)
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -261,8 +260,3 @@ def _places(prefix: Tensor, suffix: Tensor, neutral: Tensor) -> list[Tensor]:
     share = (prefix / (prefix + suffix)).nan_to_num(0.0, 0.0, 0.0).clamp(0, 1)
     mass = neutral.nan_to_num(0.0, 0.0, 0.0).clamp(0, 5000)
     return [share, share.square(), mass % NOMINAL_DA - 0.5]
-
-
-@lru_cache(maxsize=1)
-def _weights() -> dict[str, Tensor]:
-    return {name: weights.float() for name, weights in read_tensors(WEIGHTS_FILE).items()}

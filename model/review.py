@@ -16,6 +16,7 @@ from data.chemistry import ION_SERIES, WATER, fragment_mz
 from data.vocabulary import GAP, PAD
 from model.evidence import SpectrumIndex
 from model.hypothesis import with_stop
+from model.peak_lookup import nearest_distance
 from model.recursion import EncodedBatch, Network, State
 
 FEATURES = (
@@ -183,16 +184,6 @@ def _spectrum_match(network: Network, index: SpectrumIndex, residues: Tensor, to
         (index.intensity * explained).sum(1) / index.intensity.sum(1).clamp(min=1e-6),
         explained.sum(1) / is_peak.sum(1).clamp(min=1),
     ]
-
-
-def nearest_distance(keys: Tensor, query: Tensor) -> Tensor:
-    """(batch, queries): distance to the nearest of the ascending keys, which are padded with +inf."""
-    if keys.shape[1] == 0:
-        return torch.full_like(query, torch.inf)
-    right = torch.searchsorted(keys, query.contiguous()).clamp(max=keys.shape[1] - 1)
-    left = (right - 1).clamp(min=0)
-    distances = [(keys.gather(1, place) - query).abs() for place in (left, right)]
-    return torch.minimum(*distances).nan_to_num(torch.inf, torch.inf, torch.inf)
 
 
 def ensemble_probability(networks: Sequence[Network], encoded: Sequence[EncodedBatch], tokens: Tensor) -> Tensor:

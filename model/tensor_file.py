@@ -5,6 +5,7 @@ Format: eight bytes with the header's length, a JSON header (name → dtype, sha
 """
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,9 @@ def read_tensors(path: Path, device: str = "cpu") -> dict[str, Tensor]:
         flat = torch.frombuffer(data, dtype=dtype, count=count, offset=first) if count else torch.empty(0, dtype=dtype)
         tensors[name] = flat.reshape(entry["shape"]).clone().to(device)
     return tensors
+
+
+@cache
+def fitted_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file that the package brings, in single precision; read once."""
+    return {name: weight.float() for name, weight in read_tensors(path).items()}

@@ -27,6 +27,7 @@ BARE_DATA = {
     "errors",
     "instruments",
     "masking",
+    "name_patterns",
     "noise",
     "noise_moments",
     "open_modifications",

@@ -13,8 +13,9 @@ from data.schema import Spectrum
 from data.vocabulary import PAD, STOP, VOCABULARY
 from model.answers import candidate_scores
 from model.hypothesis import with_stop
+from model.peak_lookup import nearest_distance
 from model.recursion import Network
-from model.review import FEATURES, log_probability, nearest_distance, review
+from model.review import FEATURES, log_probability, review
 from model.settings import NetworkSettings
 from model.spectra import to_spectra
 
