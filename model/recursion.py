@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from data.chemistry import WATER
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.encoder import SpectrumEncoder
 from model.evidence import (
@@ -258,8 +259,7 @@ class Network(nn.Module):
     def graph_answers(self, index: SpectrumIndex, slots: int, count: int) -> GraphAnswers:
         """The best peptides of the spectrum graph; of a network that has one."""
         decoder = GraphDecoder(self.vocabulary, self.candidates, self.settings.closure_tolerance_ppm)
-        with torch.autocast(self.candidates.device.type, enabled=False):
-            return decoder(self.mass_evidence, index, slots, count)
+        return decoder(index.node_mass, index.node_posterior, index.peptide_mass - WATER, slots, count)
 
     def begin(self, index: SpectrumIndex, slots: int | None = None, graph: Tensor | None = None) -> State:
         """The state that the recursion starts from.

@@ -6,98 +6,73 @@ import numpy as np
 import pytest
 import torch
 
-from data.chemistry import WATER
 from data.vocabulary import PAD, STOP, VOCABULARY
 from model.graph_decoding import GraphDecoder
-from model.path_score import PathScore
 from model.recursion import Network
 from model.settings import NetworkSettings
 from model.spectra import Spectra
 from tests.model.conftest import ladder
-from tests.model.test_path_score import EVIDENCE, SLOTS, index_of, mixed, padded
 
 RESIDUES = VOCABULARY.encode("GASPV")
 TERMINAL = VOCABULARY.encode("[UNIMOD:1]-G")[0]
+UNSEEN = 1e-4
+PER_CENT = dict(zip(RESIDUES, (7.07, 8.25, 6.65, 4.74, 6.86), strict=True))
+"""Of G, A, S, P and V in Swiss-Prot."""
 
 
-def decode(path, index, tokens, count, slots=SLOTS):
-    return GraphDecoder(VOCABULARY, torch.tensor(tokens), 20.0, path)(EVIDENCE, index, slots, count)
-
-
-def strings_of(tokens):
-    return [tuple(token for token in row if token != PAD) for row in tokens.tolist()]
-
-
-def scores_of(path, index, strings):
-    """By the sums over slots, less what the mass is off by."""
-    by_slot = path.of_peptides(path.gains(EVIDENCE, index), EVIDENCE, padded(*strings)).sum(2)[0].numpy()
-    residue_mass = float(index.peptide_mass) - WATER
-    off = np.array([VOCABULARY.masses[list(string)].sum() - residue_mass for string in strings])
-    return by_slot - (off / (residue_mass * 7e-6)) ** 2 / 2
-
-
-def spectra(seed, count):
-    """Graphs that hold the cleavages of a peptide and others."""
-    rng = np.random.default_rng(seed)
-    for _ in range(count):
-        truth = rng.choice(RESIDUES, 6)
-        total = float(VOCABULARY.masses[truth].sum())
-        nodes = np.sort(np.concatenate([VOCABULARY.masses[truth].cumsum()[:-1], rng.uniform(60, total - 60, 4)]))
-        yield index_of(total, nodes, rng.uniform(0, 1, len(nodes)))
-
-
-def all_strings(index):
-    total = float(index.peptide_mass) - WATER
-    for length in range(4, 9):
-        for string in product(RESIDUES, repeat=length):
-            if abs(VOCABULARY.masses[list(string)].sum() - total) <= total * 20e-6:
-                yield string
+def decoder(tokens: list[int]) -> GraphDecoder:
+    return GraphDecoder(VOCABULARY, torch.tensor(tokens), 20.0)
 
 
 def test_the_best_peptide_is_the_best_of_all_strings():
-    path = PathScore(VOCABULARY).requires_grad_(False)
-    for index in spectra(3, 3):
-        best = scores_of(path, index, list(all_strings(index))).max()
-        found = decode(path, index, RESIDUES, 3)
-        assert found.score[0, 0].item() == pytest.approx(best, abs=0.05)
-
-
-def test_peptides_score_what_the_path_score_says_and_none_is_missed_by_much():
-    path = mixed(4)
-    for index in spectra(4, 3):
-        found = decode(path, index, RESIDUES, 6)
-        strings = [string for string in strings_of(found.tokens[0]) if string]
-        assert len(set(strings)) == len(strings) > 1
-        wanted = scores_of(path, index, strings)
-        assert found.score[0, : len(strings)].tolist() == pytest.approx(wanted.tolist(), abs=0.05)
-        assert (found.score[0, : len(strings)].diff() <= 1e-4).all()
-        every = np.sort(scores_of(path, index, list(all_strings(index))))
-        # of hypotheses of one mass one is kept, whatever its last residue: the best may be lost for one hardly worse
-        assert found.score[0, 0].item() >= every[-max(len(every) // 50, 1)] - 0.05
-
-
-def test_a_terminal_modification_scores_what_the_path_score_says():
-    path, ids = mixed(6), [TERMINAL, *RESIDUES]
-    masses = VOCABULARY.masses[ids]
-    index = index_of(masses.sum(), masses.cumsum()[1:-1], np.ones(len(ids) - 2))
-    found = decode(path, index, ids, 4)
-    strings = [string for string in strings_of(found.tokens[0]) if string]
-    assert any(string[0] == TERMINAL for string in strings)
-    wanted = scores_of(path, index, strings)
-    assert found.score[0, : len(strings)].tolist() == pytest.approx(wanted.tolist(), abs=0.05)
+    rng = np.random.default_rng(3)
+    decode = decoder(RESIDUES)
+    for _ in range(3):
+        truth = rng.choice(RESIDUES, 6)
+        total = float(VOCABULARY.masses[truth].sum())
+        nodes = np.sort(np.concatenate([VOCABULARY.masses[truth].cumsum()[:-1], rng.uniform(60, total - 60, 4)]))
+        posterior = rng.uniform(0, 1, len(nodes))
+        scores = {}
+        for length in range(4, 8):
+            for string in product(RESIDUES, repeat=length):
+                cleavages = VOCABULARY.masses[list(string)].cumsum()
+                if abs(cleavages[-1] - total) > total * 20e-6:
+                    continue
+                score = sum(np.log(PER_CENT[token] / 5) - 2.0 for token in string)  # 5%: one of twenty
+                score -= ((cleavages[-1] - total) / (total * 7e-6)) ** 2 / 2
+                for cleavage in np.round(cleavages[:-1], 2):  # on the decoder's grid
+                    near = np.abs(np.round(nodes, 2) - cleavage) < 0.025
+                    gain = np.log((posterior + UNSEEN) / UNSEEN) - ((nodes - cleavage) / 0.006) ** 2 / 2
+                    score += gain[near].max(initial=0.0)
+                scores[string] = score
+        found = decode(
+            torch.tensor(nodes)[None].float(),
+            torch.tensor(posterior)[None].float(),
+            torch.tensor([total]).double(),
+            12,
+            3,
+        )
+        assert found.score[0, 0].item() == pytest.approx(max(scores.values()), abs=0.05)
+        strings = [tuple(t for t in row if t != PAD) for row in found.tokens[0].tolist()]
+        for string, score in zip(strings, found.score[0].tolist(), strict=True):
+            if np.isfinite(score):
+                assert abs(VOCABULARY.masses[list(string)].sum() - total) < total * 20e-6 + 0.01
+                assert scores.get(string, score) == pytest.approx(score, abs=0.05)
 
 
 def test_a_terminal_modification_may_begin_a_peptide_and_stands_nowhere_else():
     ids = [TERMINAL, *RESIDUES]
     masses = VOCABULARY.masses[ids]
-    index = index_of(masses.sum(), masses.cumsum()[1:-1], np.ones(len(ids) - 2))
-    found = decode(PathScore(VOCABULARY).requires_grad_(False), index, ids, 1)
-    assert strings_of(found.tokens[0]) == [tuple(ids)]
+    nodes = torch.tensor(masses.cumsum()[1:-1])[None].float()
+    found = decoder([TERMINAL, *RESIDUES])(nodes, torch.ones_like(nodes), torch.tensor([masses.sum()]), 12, 1)
+    answer = [token for token in found.tokens[0, 0].tolist() if token != PAD]
+    assert answer == ids
 
 
 def test_no_answer_where_none_fits_the_mass_or_the_slots():
+    nodes = torch.tensor([[100.0]])
     for total, slots in ((60.0, 12), (float(VOCABULARY.masses[RESIDUES[0]]) * 8, 5)):
-        found = decode(PathScore(VOCABULARY).requires_grad_(False), index_of(total), RESIDUES, 2, slots)
+        found = decoder(RESIDUES)(nodes, torch.ones(1, 1), torch.tensor([total]).double(), slots, 2)
         assert not found.score.isfinite().any()
         assert (found.tokens == PAD).all()
 
