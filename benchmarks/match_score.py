@@ -117,11 +117,12 @@ class Examiner:
     ) -> list[Tensor]:
         """Wrong peptides that are near to right: in front those that are to be kept."""
         neighbours = self.search.neighbours
+        gains = neighbours.gains(index)
         if searching:
             found, _ = self.search(self.evidence, index, spectra.charge, torch.cat([graph, own], 1))
-            return [found, neighbours(own, index, 6)[0]]
-        near, _ = neighbours(own, index, 11)
-        return [near, neighbours(graph[:, :2], index, 8)[0], neighbours(near[:, :3], index, 6)[0]]
+            return [found, neighbours(own, index, gains, 6)[0]]
+        near, _ = neighbours(own, index, gains, 11)
+        return [near, neighbours(graph[:, :2], index, gains, 8)[0], neighbours(near[:, :3], index, gains, 6)[0]]
 
 
 def _each_once(peptides: Tensor) -> Tensor:

@@ -61,6 +61,8 @@ _CLEAVAGE_DEVIATION_DA, _PRECURSOR_DEVIATION_PPM = 0.006, 7.0
 _GRID_DA = 0.01
 _HYPOTHESES = 6
 """Of each nominal mass."""
+_ROWS = 16
+"""Spectra at once, of like mass: what fits a processor's cache is quicker."""
 _SAME_MASS_DA = 0.008
 _BELOW_ZERO = 20
 """Terminal modifications may weigh so much less than nothing, in nominal units."""
@@ -114,6 +116,18 @@ class GraphDecoder:
         slots : that an answer may fill.
         count : of answers a spectrum.
         """
+        order = residue_mass.argsort()
+        parts = [
+            self._decode(node_mass[rows], node_posterior[rows], residue_mass[rows], slots, count)
+            for rows in order.split(_ROWS)
+        ]
+        back = order.argsort()
+        tokens, score = (torch.cat(columns)[back] for columns in zip(*parts, strict=True))
+        return GraphAnswers(tokens, score)
+
+    def _decode(
+        self, node_mass: Tensor, node_posterior: Tensor, residue_mass: Tensor, slots: int, count: int
+    ) -> tuple[Tensor, Tensor]:
         gain = self.gains(node_mass, node_posterior, residue_mass)
         table = _Table(len(residue_mass), int(residue_mass.max() / NOMINAL_DA) + 3, self.device)
         for number, mass in [(PAD, 0.0), *self.terminal]:
@@ -168,8 +182,8 @@ class GraphDecoder:
         ):
             held[:, places] = torch.where(begun, held[:, places], new)
 
-    def _finish(self, table: "_Table", residue_mass: Tensor, slots: int, count: int) -> GraphAnswers:
-        """The best whole peptides, traced back."""
+    def _finish(self, table: "_Table", residue_mass: Tensor, slots: int, count: int) -> tuple[Tensor, Tensor]:
+        """The best whole peptides, traced back, and their scores."""
         batch = len(residue_mass)
         whole = (
             (residue_mass / NOMINAL_DA).round().long()[:, None] + _BELOW_ZERO + torch.arange(-1, 2, device=self.device)
@@ -190,7 +204,7 @@ class GraphDecoder:
                 tokens[row, answer, : len(string)] = torch.tensor(string, device=self.device)
             else:
                 best[row, answer] = -torch.inf
-        return GraphAnswers(tokens, best)
+        return tokens, best
 
 
 def _cost(vocabulary: Vocabulary, number: int) -> float:

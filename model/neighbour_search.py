@@ -70,13 +70,14 @@ class NeighbourSearch:
     def _search(
         self, evidence: MassEvidence, index: SpectrumIndex, charge: Tensor, tokens: Tensor
     ) -> tuple[Tensor, Tensor]:
+        gains = self.neighbours.gains(index)
         score = self.score(evidence, index, charge, tokens)
         fresh = score.isfinite()
         for _ in range(_ROUNDS):
             best = score.masked_fill(~fresh, -torch.inf).topk(min(_BASES, score.shape[1]), dim=1)
             bases = peptides_at(tokens, best.indices).masked_fill(~best.values.isfinite()[..., None], PAD)
             fresh = fresh.scatter(1, best.indices, False)
-            new, _ = self.neighbours(bases, index, _NEIGHBOURS)
+            new, _ = self.neighbours(bases, index, gains, _NEIGHBOURS)
             new = new.masked_fill((new[:, :, None] == tokens[:, None]).all(3).any(2)[..., None], PAD)
             found = self.score(evidence, index, charge, new)
             score, kept = torch.cat([score, found], 1).topk(min(_KEPT, score.shape[1] + found.shape[1]), dim=1)

@@ -69,14 +69,19 @@ class Neighbourhood:
         self.string, self.string_mass = tokens[order], mass
         self.string_length = (self.string != PAD).sum(1)
 
+    def gains(self, index: SpectrumIndex) -> Tensor:
+        """What cleavages of the spectra gain, (batch, grid); made once for all calls."""
+        return self.graph.gains(index.node_mass, index.node_posterior, index.peptide_mass - WATER)
+
     @torch.no_grad()
-    def __call__(self, peptides: Tensor, index: SpectrumIndex, count: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, peptides: Tensor, index: SpectrumIndex, gains: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """The neighbours that gain most, each once; what is among the peptides is left out.
 
         Parameters
         ----------
         peptides : (batch, peptides, slots) int64, ``PAD`` behind the last residue; all ``PAD`` for none.
         index : of the spectra.
+        gains : of them, as `gains`.
         count : of neighbours a spectrum.
 
         Returns
@@ -85,7 +90,7 @@ class Neighbourhood:
         gain : (batch, count) float32, falling, −inf where there are fewer.
         """
         made = self._replacements(peptides, index)
-        gain = self._gain(made, peptides, index)
+        gain = self._gain(made, peptides, gains)
         gain = gain.masked_fill(self._is_idle(made, peptides), -torch.inf)
         best, gain = _best_of_rows(made, gain, len(peptides), 2 * count)
         tokens = peptides.new_full((*gain.shape, peptides.shape[2]), PAD)
@@ -119,9 +124,8 @@ class Neighbourhood:
         string = lowest[which] + torch.arange(len(which), device=self.device) - (count.cumsum(0) - count)[which]
         return _Replacements(row[which], peptide[which], first[which], end[which], string)
 
-    def _gain(self, made: _Replacements, peptides: Tensor, index: SpectrumIndex) -> Tensor:
+    def _gain(self, made: _Replacements, peptides: Tensor, table: Tensor) -> Tensor:
         """(replacements,): what each gains over the stretch that it replaces."""
-        table = self.graph.gains(index.node_mass, index.node_posterior, index.peptide_mass - WATER)
         through = self.masses[peptides].cumsum(2)
         left = through[made.row, made.peptide, made.first] - self.masses[peptides[made.row, made.peptide, made.first]]
         string, length = self.string[made.string], self.string_length[made.string]

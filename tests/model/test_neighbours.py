@@ -36,6 +36,10 @@ def padded(*peptides):
     return torch.tensor(rows)[None]
 
 
+def neighbours_of(neighbourhood, index, count, *peptides):
+    return neighbourhood(padded(*peptides), index, neighbourhood.gains(index), count)
+
+
 def strings_of(tokens):
     return [tuple(token for token in row if token != PAD) for row in tokens[0].tolist()]
 
@@ -59,7 +63,7 @@ def test_neighbours_are_all_peptides_of_the_mass_that_differ_in_one_short_stretc
         and string != peptide
         and one_stretch_differs(peptide, string)
     }
-    tokens, gain = Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0)(padded(peptide), index_of(total), 200)
+    tokens, gain = neighbours_of(Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0), index_of(total), 200, peptide)
     found = [string for string, finite in zip(strings_of(tokens), gain[0].isfinite().tolist(), strict=True) if finite]
     assert len(found) == len(set(found)) and set(found) == wanted and len(wanted) > 10
     assert (tokens[0][~gain[0].isfinite()] == PAD).all()
@@ -84,7 +88,7 @@ def test_a_neighbour_gains_what_the_graph_says_of_its_cleavages_and_residues():
     index = index_of(total, np.sort(nodes).tolist(), posterior[np.argsort(nodes)].tolist())
     order = np.argsort(nodes)
     nodes, posterior = nodes[order], posterior[order]
-    tokens, gain = neighbourhood(padded(peptide), index, 60)
+    tokens, gain = neighbours_of(neighbourhood, index, 60, peptide)
     strings = strings_of(tokens)
     assert (gain[0].diff()[gain[0, 1:].isfinite()] <= 0).all()
     for string, value in zip(strings, gain[0].tolist(), strict=True):
@@ -98,7 +102,7 @@ def test_a_peptide_of_a_heavier_isotope_has_neighbours_of_its_own_mass():
     observed = index_of(total + ISOTOPE_SPACING)
     for isotope_errors, wanted in ((0, total + ISOTOPE_SPACING), (1, total)):
         neighbourhood = Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0, isotope_errors)
-        tokens, _ = neighbourhood(padded(peptide), observed, 50)
+        tokens, _ = neighbours_of(neighbourhood, observed, 50, peptide)
         masses = [VOCABULARY.masses[list(string)].sum() for string in strings_of(tokens) if string]
         assert all(mass == pytest.approx(wanted, abs=wanted * 25e-6) for mass in masses)
         assert bool(masses) == bool(isotope_errors)  # five light residues cannot weigh so odd a mass
@@ -111,7 +115,7 @@ def test_neighbours_weigh_what_the_precursor_weighs_and_keep_a_terminal_modifica
     peptide = peptide[: SLOTS - 1]
     total = VOCABULARY.masses[peptide].sum()
     index = index_of(total)
-    tokens, gain = Neighbourhood(VOCABULARY, torch.tensor(usual), 20.0)(padded(peptide, []), index, count)
+    tokens, gain = neighbours_of(Neighbourhood(VOCABULARY, torch.tensor(usual), 20.0), index, count, peptide, [])
     assert tokens.shape == (1, count, SLOTS)
     for string, finite in zip(strings_of(tokens), gain[0].isfinite().tolist(), strict=True):
         assert bool(string) == finite
