@@ -60,6 +60,23 @@ def test_the_best_peptide_is_the_best_of_all_strings():
                 assert scores.get(string, score) == pytest.approx(score, abs=0.05)
 
 
+def test_spectra_are_answered_in_their_order_each_as_if_it_were_alone():
+    rng = np.random.default_rng(5)
+    decode = decoder(RESIDUES)
+    truths = [rng.choice(RESIDUES, length) for length in rng.integers(4, 11, 20)]  # more than are decoded at once
+    nodes = torch.full((len(truths), 9), torch.inf)
+    for row, truth in enumerate(truths):
+        nodes[row, : len(truth) - 1] = torch.tensor(VOCABULARY.masses[truth].cumsum()[:-1])
+    posterior = nodes.isfinite().float()
+    totals = torch.tensor([VOCABULARY.masses[truth].sum() for truth in truths])
+    together = decode(nodes, posterior, totals, 12, 2)
+    for row, truth in enumerate(truths):
+        alone = decode(nodes[row : row + 1], posterior[row : row + 1], totals[row : row + 1], 12, 2)
+        assert torch.equal(together.tokens[row], alone.tokens[0])
+        assert torch.equal(together.score[row], alone.score[0])
+        assert [token for token in together.tokens[row, 0].tolist() if token != PAD] == truth.tolist()
+
+
 def test_a_terminal_modification_may_begin_a_peptide_and_stands_nowhere_else():
     ids = [TERMINAL, *RESIDUES]
     masses = VOCABULARY.masses[ids]
