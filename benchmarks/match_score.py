@@ -20,24 +20,25 @@ from torch.nn import functional
 
 from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
 from data.batches import SpectrumSet, pretraining_sets
-from data.chemistry import WATER
 from data.settings import UniformNoise
 from data.vocabulary import PAD, VOCABULARY
 from model.evidence import MassEvidence, SpectrumIndex
+from model.graph_decoding import GraphDecoder
 from model.hypothesis import peptides_at
 from model.match_score import WEIGHTS_FILE, MatchScore
 from model.neighbour_search import NeighbourSearch
+from model.path_score import PathGains
 from model.spectra import Spectra
 from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
 from tasks.pretraining import measured_spectra
 
-_PEPTIDES = 32
+PEPTIDES = 32
 """Of a spectrum, the right one among them."""
 _GRAPH_ANSWERS = 8
 _MEASURED_SHARE = 0.35
 _ROWS, _RATE, _WEIGHT_DECAY = 48, 3e-3, 0.05
-_LIGHT = UniformNoise(noise_peaks=4, peak_dropout=0.12, peak_error_ppm=1.0, intensity_sigma=0.2)
+LIGHT = UniformNoise(noise_peaks=4, peak_dropout=0.12, peak_error_ppm=1.0, intensity_sigma=0.2)
 """Of further copies of the measured spectra: there are few."""
 
 
@@ -94,6 +95,7 @@ class Examiner:
         self.evidence = MassEvidence(replace(params.network, spectrum_graph=True), VOCABULARY)
         self.score = score
         tolerance_ppm = params.network.closure_tolerance_ppm
+        self.decoder = GraphDecoder(VOCABULARY, self.judge.answered, params.network.closure_tolerance_ppm)
         self.search = NeighbourSearch(VOCABULARY, self.judge.answered, tolerance_ppm, 0, score)
 
     def ask(self, of: list[Batch], *, searching: bool) -> Questions:
@@ -104,34 +106,31 @@ class Examiner:
     def _ask(self, spectra: Spectra, tokens: NDArray[np.int64], searching: bool) -> Questions:
         index = self.evidence.index(spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge)
         own = self.judge.peptides(tokens)[:, None]
-        residue_mass = index.peptide_mass - WATER
-        graph = self.judge.decoder(
-            index.node_mass, index.node_posterior, residue_mass, self.judge.slots, _GRAPH_ANSWERS
-        ).tokens
-        peptides = _each_once(torch.cat([own, graph, *self._others(spectra, index, own, graph, searching)], 1))
-        slot, whole = self.score.features(self.evidence, index, spectra.charge, peptides)
+        graph = self.decoder(self.evidence, index, self.judge.slots, _GRAPH_ANSWERS).tokens
+        gains = self.search.gains(self.evidence, index)
+        peptides = each_once(torch.cat([own, graph, *self._others(index, gains, own, graph, searching)], 1))
+        slot, whole = self.score.features(self.evidence, index, index.charge, peptides)
         return Questions(peptides.to(torch.uint8), slot.half(), whole)
 
     def _others(
-        self, spectra: Spectra, index: SpectrumIndex, own: Tensor, graph: Tensor, searching: bool
+        self, index: SpectrumIndex, gains: PathGains, own: Tensor, graph: Tensor, searching: bool
     ) -> list[Tensor]:
         """Wrong peptides that are near to right: in front those that are to be kept."""
         neighbours = self.search.neighbours
-        gains = neighbours.gains(index)
         if searching:
-            found, _ = self.search(self.evidence, index, spectra.charge, torch.cat([graph, own], 1))
-            return [found, neighbours(own, index, gains, 6)[0]]
-        near, _ = neighbours(own, index, gains, 11)
-        return [near, neighbours(graph[:, :2], index, gains, 8)[0], neighbours(near[:, :3], index, gains, 6)[0]]
+            found, _ = self.search(self.evidence, index, torch.cat([graph, own], 1))
+            return [found, neighbours(own, gains, index, 6)[0]]
+        near, _ = neighbours(own, gains, index, 11)
+        return [near, neighbours(graph[:, :2], gains, index, 8)[0], neighbours(near[:, :3], gains, index, 6)[0]]
 
 
-def _each_once(peptides: Tensor) -> Tensor:
-    """(batch, _PEPTIDES, slots): the first different ones."""
+def each_once(peptides: Tensor) -> Tensor:
+    """The first different ones of peptides, (batch, peptides, slots); all ``PAD`` where there are fewer."""
     twice = (peptides[:, :, None] == peptides[:, None]).all(3).tril(-1).any(2)
     peptides = peptides.masked_fill(twice[..., None], PAD)
-    order = (peptides == PAD).all(2).long().argsort(dim=1, stable=True)[:, :_PEPTIDES]
+    order = (peptides == PAD).all(2).long().argsort(dim=1, stable=True)[:, :PEPTIDES]
     peptides = peptides_at(peptides, order)
-    return functional.pad(peptides, (0, 0, 0, _PEPTIDES - peptides.shape[1]))
+    return functional.pad(peptides, (0, 0, 0, PEPTIDES - peptides.shape[1]))
 
 
 def scores(score: MatchScore, of: Questions) -> Tensor:
@@ -149,7 +148,7 @@ def fit(score: MatchScore, measured: Questions, predicted: Questions, updates: i
     every = torch.cat([part.whole[(part.tokens != PAD).any(2)] for part in (measured, predicted)])
     score.mean, score.deviation = every.mean(0), every.std(0) + 1e-3
     generator = torch.Generator().manual_seed(seed)
-    weights = [weight for name, weight in score.named_parameters() if not name.startswith("expected.")]
+    weights = [weight for name, weight in score.named_parameters() if name in score.weights]
     optimizer = torch.optim.AdamW(weights, weight_decay=_WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=updates, pct_start=0.1)
     from_measured = round(_ROWS * _MEASURED_SHARE)
@@ -196,7 +195,7 @@ def main() -> None:
         batches = [batch for of in predicted(some, params, rng).values() for batch in of]
         copies = measured(ours)
         for _ in range(what.copies - 1):
-            copies += with_noise(ours, _LIGHT.settings(), rng.uniform(0.2, 1.0, len(ours)), rng)
+            copies += with_noise(ours, LIGHT.settings(), rng.uniform(0.2, 1.0, len(ours)), rng)
         asked = [
             joined(examiner.ask([batch], searching=number > 0 and place % 2 == 0) for place, batch in enumerate(of))
             for of in (copies, batches)
@@ -206,7 +205,7 @@ def main() -> None:
         write_tensors(WEIGHTS_FILE, {name: weight.bfloat16() for name, weight in score.weights.items()})
     others = predicted(unseen.select(rng.permutation(len(unseen))[:600]), params, rng)
     for name, of in ({"measured": measured(held_out)} | others).items():
-        print(f"{name}, the right one of up to {_PEPTIDES} peptides, {judged(score, examiner.ask(of, searching=True))}")
+        print(f"{name}, the right one of up to {PEPTIDES} peptides, {judged(score, examiner.ask(of, searching=True))}")
 
 
 if __name__ == "__main__":

@@ -17,14 +17,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from data.batches import SpectrumSet, pretraining_sets
-from data.chemistry import WATER, neutral_mass
+from data.chemistry import neutral_mass
 from data.noise import add_noise
 from data.peaks import PeakBatch
 from data.preprocessing import preprocess
 from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import GAP, PAD, STOP, VOCABULARY
 from model.evidence import MassEvidence
-from model.graph_decoding import GraphDecoder
 from model.metrics import area_under_roc
 from model.peak_reading import FEATURES, HIDDEN, READINGS, WEIGHTS_FILE, PeakReader
 from model.spectra import Spectra, to_spectra
@@ -106,7 +105,6 @@ class Judge:
         answered = [token != GAP and VOCABULARY.tokens[token].text != "C" for token in range(len(VOCABULARY))]
         # cysteine is alkylated in all that is trained on
         self.answered = torch.tensor(answered).nonzero()[STOP + 1 :, 0]
-        self.decoder = GraphDecoder(VOCABULARY, self.answered, params.network.closure_tolerance_ppm)
 
     @property
     def reader(self) -> PeakReader:
@@ -149,15 +147,6 @@ class Judge:
         sure = joined["graph"] > 0.5
         precision, recall = right[sure].mean(), right[sure].sum() / right.sum()
         print(f"{name}: {told}; graph > 0.5: precision {precision:.3f}, recall {recall:.3f}")
-        found = np.concatenate([self.is_best(*batch) for batch in of])
-        print(f"  the graph's best peptide is the right one of {found.mean():.3f} of {len(found)} spectra")
-
-    def is_best(self, spectra: Spectra, tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether the graph's best peptide is the spectrum's own; (batch,)."""
-        arguments = self.arguments(spectra)
-        best = self.decoder(*self.graph(*arguments), arguments[2] - WATER, self.slots, 1).tokens[:, 0]
-        right: NDArray[np.bool_] = (best == self.peptides(tokens)).all(1).numpy()
-        return right
 
     def peptides(self, tokens: NDArray[np.int64]) -> Tensor:
         """(batch, slots): the spectra's own, as answers are written."""

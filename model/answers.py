@@ -148,11 +148,11 @@ class Answerer:
         graph : (batch, candidates, slots) int64, the spectrum graph's best peptides, which come to those of the search.
         """
         if found is None:
-            found = self._candidates(spectra, encoded, state, hypothesis, graph)
+            found = self._candidates(encoded, state, hypothesis, graph)
         seen = review(
             self.network, encoded, state, found.tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm
         )
-        alike, match = self._alike(spectra, encoded, hypothesis, found), self._match(spectra, encoded, found)
+        alike, match = self._alike(spectra, encoded, hypothesis, found), self._match(encoded, found)
         feature = _features(seen, torch.cat([alike, match], -1), found, hypothesis, spectra).double().cpu().numpy()
         exists = found.score.isfinite().cpu().numpy()
         rank = choice = found.score.double().cpu().numpy()
@@ -197,9 +197,7 @@ class Answerer:
         pair = expected.view(observed.shape), observed, asked
         return torch.stack([likeness(*pair), correlation(*pair)], -1)
 
-    def _candidates(
-        self, spectra: Spectra, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, graph: Tensor | None
-    ) -> Decoded:
+    def _candidates(self, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, graph: Tensor | None) -> Decoded:
         """The best peptides of the right mass; the recursion's own answer where none is found or it has a gap."""
         own = hypothesis.tokens[:, None]
         probability = log_probability(self.network, state)
@@ -214,7 +212,7 @@ class Answerer:
         if graph is None:
             return found
         found = self._with_graph_answers(found, probability, encoded.index, graph)
-        return self._with_neighbours(found, probability, spectra, encoded) if self.settings.neighbours else found
+        return self._with_neighbours(found, probability, encoded) if self.settings.neighbours else found
 
     def _with_graph_answers(self, found: Decoded, probability: Tensor, index: SpectrumIndex, more: Tensor) -> Decoded:
         """The candidates, and behind them those of the best peptides of the spectrum graph that are not among them."""
@@ -232,19 +230,21 @@ class Answerer:
             found.proven,
         )
 
-    def _match(self, spectra: Spectra, encoded: EncodedBatch, found: Decoded) -> Tensor:
-        """(batch, candidates, 2): match score, and its lead over the best other candidate's; 0 without a graph."""
+    def _match(self, encoded: EncodedBatch, found: Decoded) -> Tensor:
+        """(batch, candidates, 4): match and path score, each with its lead over the best other's; 0 without a graph."""
         evidence, index = self.network.mass_evidence, encoded.index
         if evidence.graph is None:
-            return torch.zeros(*found.score.shape, 2, device=found.score.device)
-        score = self.search.score(evidence, index, spectra.charge, found.tokens)
-        return torch.stack([score.nan_to_num(0.0, 0.0, 0.0), _lead(score)], -1)
+            return torch.zeros(*found.score.shape, 4, device=found.score.device)
+        path = self.search.path_score(evidence, index, self.search.gains(evidence, index), found.tokens)
+        scores = self.search.score(evidence, index, found.tokens), path
+        columns = [column for score in scores for column in (score.nan_to_num(0.0, 0.0, 0.0), _lead(score))]
+        return torch.stack(columns, -1)
 
-    def _with_neighbours(self, found: Decoded, probability: Tensor, spectra: Spectra, encoded: EncodedBatch) -> Decoded:
+    def _with_neighbours(self, found: Decoded, probability: Tensor, encoded: EncodedBatch) -> Decoded:
         """The network's best candidate and the graph's, then of all and their neighbours those of the best match."""
         has_gap = (found.tokens == GAP).any(2).any(1)
         start = found.tokens.masked_fill(has_gap[:, None, None], PAD)
-        near, _ = self.search(self.network.mass_evidence, encoded.index, spectra.charge, start)
+        near, _ = self.search(self.network.mass_evidence, encoded.index, start)
         if self.decoding.max_modifications is not None:
             near[self.decoder.modifications(near) > self.decoding.max_modifications] = PAD
         graph = found.tokens[:, self.decoding.candidates :][:, :1]  # all PAD if it is not one of its own

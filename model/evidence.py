@@ -74,6 +74,7 @@ class SpectrumIndex:
     mz : (batch, peaks) float32, Th, ascending, padded with +inf.
     intensity : (batch, peaks) float32, base peak = 1, padded with 0.
     peptide_mass : (batch,) float64, Da, neutral, water included.
+    charge : (batch,) int64, of the precursor.
     fragment_charge : (batch,) int64, the highest charge of a fragment that is looked up.
     ahead_mass : (batch, nodes) float32, Da, ascending: prefix masses that lie one residue before an observed cleavage;
         no nodes for a network without evidence.
@@ -86,6 +87,7 @@ class SpectrumIndex:
     mz: Tensor
     intensity: Tensor
     peptide_mass: Tensor
+    charge: Tensor
     fragment_charge: Tensor
     ahead_mass: Tensor
     ahead_intensity: Tensor
@@ -171,6 +173,7 @@ class MassEvidence(torch.nn.Module):
             mz=mz.float().contiguous(),
             intensity=intensity,
             peptide_mass=peptide_mass,
+            charge=charge,
             fragment_charge=charge.clamp(max=2 if doubly_charged else 1),
             ahead_mass=nodes,
             ahead_intensity=heights,

@@ -195,12 +195,21 @@ class Sequencer:
             yield prediction
 
     def _graph_answers(self, index: SpectrumIndex) -> Tensor | None:
-        """The best peptides of the spectrum graph: the recursion starts from the first, the answer may be any."""
+        """The best peptides of the spectrum graph: the recursion starts from the first, the answer may be any.
+
+        Half of those to choose from are by posteriors and frequencies alone, half by what was learned of paths: the
+        former are nearer to peptides of which few cleavages are seen, the latter more often right.
+        """
         if self.network.mass_evidence.graph is None:
             return None
-        among_candidates = self.database is None and self.answerer.settings.exact
-        count = self.decoding.candidates if among_candidates else 1
-        return self.network.graph_answers(index, self.network.settings.slots, count).tokens
+        slots = self.network.settings.slots
+        if self.database is not None or not self.answerer.settings.exact:
+            return self.network.graph_answers(index, slots, 1).tokens
+        learned_path, count = self.answerer.search.neighbours.path, self.decoding.candidates
+        plain = self.network.graph_answers(index, slots, count).tokens
+        learned = self.network.graph_answers(index, slots, count, learned_path).tokens
+        known = (learned[:, :, None] == plain[:, None]).all(3).any(2)
+        return torch.cat([plain, learned.masked_fill(known[..., None], PAD)], 1)
 
     def _refine(self, encoded: EncodedBatch, steps: int | None, graph: Tensor | None) -> tuple[State, list[Hypothesis]]:
         """The last state, and the hypothesis after each step."""

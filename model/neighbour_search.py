@@ -13,8 +13,11 @@ from model.evidence import MassEvidence, SpectrumIndex
 from model.hypothesis import peptides_at
 from model.match_score import MatchScore
 from model.neighbours import Neighbourhood
+from model.path_score import PathGains
 
 _ROUNDS, _BASES, _NEIGHBOURS, _KEPT = 3, 3, 32, 24
+_PATH_WEIGHT = 0.5
+"""Of the path score beside the match score: of 0.1 to 1.2 the one that chose best among what the search found."""
 _ROWS = 32
 """Spectra at once: what fits a processor's cache is quicker, and memory stays bounded."""
 
@@ -36,25 +39,34 @@ class NeighbourSearch:
         self.neighbours = Neighbourhood(vocabulary, candidates, tolerance_ppm, isotope_errors)
         self.match = match.to(candidates.device)
 
-    def score(self, evidence: MassEvidence, index: SpectrumIndex, charge: Tensor, tokens: Tensor) -> Tensor:
+    def gains(self, evidence: MassEvidence, index: SpectrumIndex) -> PathGains:
+        """What the spectra's cleavages gain, by path score."""
+        with torch.autocast(index.mz.device.type, enabled=False):
+            return self.neighbours.path.gains(evidence, index)
+
+    def score(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> Tensor:
         """(batch, peptides) match scores, −inf for empty peptides; arguments as `__call__`."""
         exists = (tokens != PAD).any(2)
         longest = int((tokens != PAD).sum(2).max())
         tokens = tokens[..., : max(longest, 1)]
-        slot, whole = self.match.features(evidence, index, charge, tokens)
-        score: Tensor = self.match(tokens, slot, whole)
+        with torch.autocast(tokens.device.type, enabled=False):
+            slot, whole = self.match.features(evidence, index, index.charge, tokens)
+            score: Tensor = self.match(tokens, slot, whole)
         return score.masked_fill(~exists, -torch.inf)
 
+    def path_score(self, evidence: MassEvidence, index: SpectrumIndex, gains: PathGains, tokens: Tensor) -> Tensor:
+        """(batch, peptides) path scores, −inf for empty peptides; ``gains`` as `gains`, the others as `__call__`."""
+        with torch.autocast(tokens.device.type, enabled=False):
+            score = self.neighbours.path.of_peptides(gains, evidence, tokens).sum(2)
+        return score.masked_fill((tokens == PAD).all(2), -torch.inf)
+
     @torch.no_grad()
-    def __call__(
-        self, evidence: MassEvidence, index: SpectrumIndex, charge: Tensor, tokens: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def __call__(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """The best peptides found, the given ones among them, by falling match score.
 
         Parameters
         ----------
         index : of a batch of spectra, with a spectrum graph.
-        charge : (batch,) int64, of the precursors.
         tokens : (batch, peptides, slots) int64, all ``PAD`` where there are fewer.
 
         Returns
@@ -63,23 +75,26 @@ class NeighbourSearch:
         score : (batch, kept), −inf where there are fewer.
         """
         every = torch.arange(len(tokens), device=tokens.device).split(_ROWS)
-        found = [self._search(evidence, index.select(rows), charge[rows], tokens[rows]) for rows in every]
+        found = [self._search(evidence, index.select(rows), tokens[rows]) for rows in every]
         best, scores = (torch.cat(parts) for parts in zip(*found, strict=True))
         return best, scores
 
-    def _search(
-        self, evidence: MassEvidence, index: SpectrumIndex, charge: Tensor, tokens: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        gains = self.neighbours.gains(index)
-        score = self.score(evidence, index, charge, tokens)
+    def _search(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        gains = self.gains(evidence, index)
+
+        def scored(of: Tensor) -> Tensor:
+            path = self.path_score(evidence, index, gains, of)
+            return self.score(evidence, index, of) + _PATH_WEIGHT * path
+
+        score = scored(tokens)
         fresh = score.isfinite()
         for _ in range(_ROUNDS):
             best = score.masked_fill(~fresh, -torch.inf).topk(min(_BASES, score.shape[1]), dim=1)
             bases = peptides_at(tokens, best.indices).masked_fill(~best.values.isfinite()[..., None], PAD)
             fresh = fresh.scatter(1, best.indices, False)
-            new, _ = self.neighbours(bases, index, gains, _NEIGHBOURS)
+            new, _ = self.neighbours(bases, gains, index, _NEIGHBOURS)
             new = new.masked_fill((new[:, :, None] == tokens[:, None]).all(3).any(2)[..., None], PAD)
-            found = self.score(evidence, index, charge, new)
+            found = scored(new)
             score, kept = torch.cat([score, found], 1).topk(min(_KEPT, score.shape[1] + found.shape[1]), dim=1)
             tokens = peptides_at(torch.cat([tokens, new], 1), kept)
             fresh = torch.cat([fresh, found.isfinite()], 1).gather(1, kept)

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.chemistry import WATER
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.encoder import SpectrumEncoder
 from model.evidence import (
@@ -30,6 +29,7 @@ from model.graph_decoding import GraphAnswers, GraphDecoder
 from model.heads import ConfidenceHead, GapHead, HaltingHead
 from model.hypothesis import Hypothesis, read_hypothesis, with_stop
 from model.layers import CoreLayer, MassSinusoids
+from model.path_score import PathScore, plain_path_score
 from model.residual import ResidualEncoder, residual_spectrum
 from model.settings import NetworkSettings
 from model.spectra import Spectra
@@ -256,10 +256,19 @@ class Network(nn.Module):
             return torch.full((len(index.peptide_mass), slots), PAD, device=self.candidates.device)
         return with_stop(self.graph_answers(index, slots, 1).tokens[:, 0])
 
-    def graph_answers(self, index: SpectrumIndex, slots: int, count: int) -> GraphAnswers:
-        """The best peptides of the spectrum graph; of a network that has one."""
-        decoder = GraphDecoder(self.vocabulary, self.candidates, self.settings.closure_tolerance_ppm)
-        return decoder(index.node_mass, index.node_posterior, index.peptide_mass - WATER, slots, count)
+    def graph_answers(
+        self, index: SpectrumIndex, slots: int, count: int, path: PathScore | None = None
+    ) -> GraphAnswers:
+        """The best peptides of the spectrum graph; of a network that has one.
+
+        Parameters
+        ----------
+        path : what they are best by; None: posteriors of cleavages and frequencies of residues alone.
+        """
+        path = path or plain_path_score(self.vocabulary)
+        decoder = GraphDecoder(self.vocabulary, self.candidates, self.settings.closure_tolerance_ppm, path)
+        with torch.autocast(self.candidates.device.type, enabled=False):
+            return decoder(self.mass_evidence, index, slots, count)
 
     def begin(self, index: SpectrumIndex, slots: int | None = None, graph: Tensor | None = None) -> State:
         """The state that the recursion starts from.

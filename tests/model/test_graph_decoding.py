@@ -6,90 +6,128 @@ import numpy as np
 import pytest
 import torch
 
+from data.chemistry import WATER
 from data.vocabulary import PAD, STOP, VOCABULARY
+from model.evidence import SpectrumIndex
 from model.graph_decoding import GraphDecoder
+from model.path_score import PathScore, plain_path_score
 from model.recursion import Network
 from model.settings import NetworkSettings
 from model.spectra import Spectra
 from tests.model.conftest import ladder
+from tests.model.test_path_score import EVIDENCE, SLOTS, index_of, mixed, padded
 
 RESIDUES = VOCABULARY.encode("GASPV")
 TERMINAL = VOCABULARY.encode("[UNIMOD:1]-G")[0]
-UNSEEN = 1e-4
-PER_CENT = dict(zip(RESIDUES, (7.07, 8.25, 6.65, 4.74, 6.86), strict=True))
-"""Of G, A, S, P and V in Swiss-Prot."""
 
 
-def decoder(tokens: list[int]) -> GraphDecoder:
-    return GraphDecoder(VOCABULARY, torch.tensor(tokens), 20.0)
+def decode(path, index, tokens, count, slots=SLOTS):
+    return GraphDecoder(VOCABULARY, torch.tensor(tokens), 20.0, path)(EVIDENCE, index, slots, count)
 
 
-def test_the_best_peptide_is_the_best_of_all_strings():
-    rng = np.random.default_rng(3)
-    decode = decoder(RESIDUES)
-    for _ in range(3):
+def strings_of(tokens):
+    return [tuple(token for token in row if token != PAD) for row in tokens.tolist()]
+
+
+def scores_of(path, index, strings):
+    """By the sums over slots, less what the mass is off by."""
+    by_slot = path.of_peptides(path.gains(EVIDENCE, index), EVIDENCE, padded(*strings)).sum(2)[0].numpy()
+    residue_mass = float(index.peptide_mass) - WATER
+    off = np.array([VOCABULARY.masses[list(string)].sum() - residue_mass for string in strings])
+    return by_slot - (off / (residue_mass * 7e-6)) ** 2 / 2
+
+
+def spectra(seed, count):
+    """Graphs that hold the cleavages of a peptide and others."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
         truth = rng.choice(RESIDUES, 6)
         total = float(VOCABULARY.masses[truth].sum())
         nodes = np.sort(np.concatenate([VOCABULARY.masses[truth].cumsum()[:-1], rng.uniform(60, total - 60, 4)]))
-        posterior = rng.uniform(0, 1, len(nodes))
-        scores = {}
-        for length in range(4, 8):
-            for string in product(RESIDUES, repeat=length):
-                cleavages = VOCABULARY.masses[list(string)].cumsum()
-                if abs(cleavages[-1] - total) > total * 20e-6:
-                    continue
-                score = sum(np.log(PER_CENT[token] / 5) - 2.0 for token in string)  # 5%: one of twenty
-                score -= ((cleavages[-1] - total) / (total * 7e-6)) ** 2 / 2
-                for cleavage in np.round(cleavages[:-1], 2):  # on the decoder's grid
-                    near = np.abs(np.round(nodes, 2) - cleavage) < 0.025
-                    gain = np.log((posterior + UNSEEN) / UNSEEN) - ((nodes - cleavage) / 0.006) ** 2 / 2
-                    score += gain[near].max(initial=0.0)
-                scores[string] = score
-        found = decode(
-            torch.tensor(nodes)[None].float(),
-            torch.tensor(posterior)[None].float(),
-            torch.tensor([total]).double(),
-            12,
-            3,
+        yield index_of(total, nodes, rng.uniform(0, 1, len(nodes)))
+
+
+def all_strings(index):
+    total = float(index.peptide_mass) - WATER
+    for length in range(4, 9):
+        for string in product(RESIDUES, repeat=length):
+            if abs(VOCABULARY.masses[list(string)].sum() - total) <= total * 20e-6:
+                yield string
+
+
+def test_the_best_peptide_is_the_best_of_all_strings():
+    path = PathScore(VOCABULARY).requires_grad_(False)
+    for index in spectra(3, 3):
+        best = scores_of(path, index, list(all_strings(index))).max()
+        found = decode(path, index, RESIDUES, 3)
+        assert found.score[0, 0].item() == pytest.approx(best, abs=0.05)
+
+
+def test_the_plain_paths_are_those_of_weights_that_learned_nothing():
+    for index in spectra(7, 3):
+        plain, untrained = (
+            decode(path, index, RESIDUES, 6)
+            for path in (plain_path_score(VOCABULARY), PathScore(VOCABULARY).requires_grad_(False))
         )
-        assert found.score[0, 0].item() == pytest.approx(max(scores.values()), abs=0.05)
-        strings = [tuple(t for t in row if t != PAD) for row in found.tokens[0].tolist()]
-        for string, score in zip(strings, found.score[0].tolist(), strict=True):
-            if np.isfinite(score):
-                assert abs(VOCABULARY.masses[list(string)].sum() - total) < total * 20e-6 + 0.01
-                assert scores.get(string, score) == pytest.approx(score, abs=0.05)
+        assert torch.equal(plain.tokens, untrained.tokens)
+        assert plain.score.tolist() == untrained.score.tolist()
+
+
+def test_peptides_score_what_the_path_score_says_and_none_is_missed_by_much():
+    path = mixed(4)
+    for index in spectra(4, 3):
+        found = decode(path, index, RESIDUES, 6)
+        strings = [string for string in strings_of(found.tokens[0]) if string]
+        assert len(set(strings)) == len(strings) > 1
+        wanted = scores_of(path, index, strings)
+        assert found.score[0, : len(strings)].tolist() == pytest.approx(wanted.tolist(), abs=0.05)
+        assert (found.score[0, : len(strings)].diff() <= 1e-4).all()
+        every = np.sort(scores_of(path, index, list(all_strings(index))))
+        # of hypotheses of one mass one is kept, whatever its last residue: the best may be lost for one hardly worse
+        assert found.score[0, 0].item() >= every[-max(len(every) // 50, 1)] - 0.05
+
+
+def test_a_terminal_modification_scores_what_the_path_score_says():
+    path, ids = mixed(6), [TERMINAL, *RESIDUES]
+    masses = VOCABULARY.masses[ids]
+    index = index_of(masses.sum(), masses.cumsum()[1:-1], np.ones(len(ids) - 2))
+    found = decode(path, index, ids, 4)
+    strings = [string for string in strings_of(found.tokens[0]) if string]
+    assert any(string[0] == TERMINAL for string in strings)
+    wanted = scores_of(path, index, strings)
+    assert found.score[0, : len(strings)].tolist() == pytest.approx(wanted.tolist(), abs=0.05)
 
 
 def test_spectra_are_answered_in_their_order_each_as_if_it_were_alone():
-    rng = np.random.default_rng(5)
-    decode = decoder(RESIDUES)
+    rng, path = np.random.default_rng(5), PathScore(VOCABULARY).requires_grad_(False)
     truths = [rng.choice(RESIDUES, length) for length in rng.integers(4, 11, 20)]  # more than are decoded at once
-    nodes = torch.full((len(truths), 9), torch.inf)
-    for row, truth in enumerate(truths):
-        nodes[row, : len(truth) - 1] = torch.tensor(VOCABULARY.masses[truth].cumsum()[:-1])
-    posterior = nodes.isfinite().float()
-    totals = torch.tensor([VOCABULARY.masses[truth].sum() for truth in truths])
-    together = decode(nodes, posterior, totals, 12, 2)
-    for row, truth in enumerate(truths):
-        alone = decode(nodes[row : row + 1], posterior[row : row + 1], totals[row : row + 1], 12, 2)
+    cleavages = [VOCABULARY.masses[truth].cumsum()[:-1] for truth in truths]
+    seen = [(mass, np.ones(len(mass))) for mass in cleavages]
+    every = [
+        index_of(VOCABULARY.masses[truth].sum(), *(np.pad(part, (0, 9 - len(part))) for part in parts))
+        for truth, parts in zip(truths, seen, strict=True)
+    ]
+    together = decode(
+        path, SpectrumIndex(**{n: torch.cat([vars(o)[n] for o in every]) for n in vars(every[0])}), RESIDUES, 2
+    )
+    for row, (truth, index) in enumerate(zip(truths, every, strict=True)):
+        alone = decode(path, index, RESIDUES, 2)
         assert torch.equal(together.tokens[row], alone.tokens[0])
         assert torch.equal(together.score[row], alone.score[0])
-        assert [token for token in together.tokens[row, 0].tolist() if token != PAD] == truth.tolist()
+        assert strings_of(together.tokens[row])[0] == tuple(truth)
 
 
 def test_a_terminal_modification_may_begin_a_peptide_and_stands_nowhere_else():
     ids = [TERMINAL, *RESIDUES]
     masses = VOCABULARY.masses[ids]
-    nodes = torch.tensor(masses.cumsum()[1:-1])[None].float()
-    found = decoder([TERMINAL, *RESIDUES])(nodes, torch.ones_like(nodes), torch.tensor([masses.sum()]), 12, 1)
-    answer = [token for token in found.tokens[0, 0].tolist() if token != PAD]
-    assert answer == ids
+    index = index_of(masses.sum(), masses.cumsum()[1:-1], np.ones(len(ids) - 2))
+    found = decode(PathScore(VOCABULARY).requires_grad_(False), index, ids, 1)
+    assert strings_of(found.tokens[0]) == [tuple(ids)]
 
 
 def test_no_answer_where_none_fits_the_mass_or_the_slots():
-    nodes = torch.tensor([[100.0]])
     for total, slots in ((60.0, 12), (float(VOCABULARY.masses[RESIDUES[0]]) * 8, 5)):
-        found = decoder(RESIDUES)(nodes, torch.ones(1, 1), torch.tensor([total]).double(), slots, 2)
+        found = decode(PathScore(VOCABULARY).requires_grad_(False), index_of(total), RESIDUES, 2, slots)
         assert not found.score.isfinite().any()
         assert (found.tokens == PAD).all()
 

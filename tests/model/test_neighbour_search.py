@@ -24,7 +24,7 @@ def search(peptide, *starts):
     read = to_spectra(PeakBatch.from_spectra([spectrum]), len(spectrum.mz), "cpu")
     index = EVIDENCE.index(read.mz, read.intensity, read.precursor_mz, read.charge)
     searching = NeighbourSearch(VOCABULARY, USUAL, 20.0, 0, fitted_match_score(VOCABULARY))
-    tokens, score = searching(EVIDENCE, index, read.charge, tokens_of(*starts))
+    tokens, score = searching(EVIDENCE, index, tokens_of(*starts))
     assert (score[0].diff()[score[0, 1:].isfinite()] <= 0).all()
     return [VOCABULARY.decode(row) for row in tokens[0].tolist()], index, tokens
 

@@ -10,34 +10,13 @@ from hypothesis import strategies as st
 
 from data.chemistry import ISOTOPE_SPACING, WATER
 from data.vocabulary import PAD, STOP, VOCABULARY
-from model.evidence import MassEvidence, SpectrumIndex
 from model.neighbours import LONGEST, Neighbourhood
-from model.settings import NetworkSettings
-from tests.model.test_graph_decoding import PER_CENT, RESIDUES, UNSEEN
-
-SLOTS = 12
+from tests.model.test_graph_decoding import RESIDUES
+from tests.model.test_path_score import EVIDENCE, SLOTS, index_of, mixed, padded
 
 
-def index_of(total, nodes=(100.0,), posterior=(0.0,)):
-    """A spectrum of which the graph alone is known; total of the residues, Da."""
-    empty = MassEvidence(NetworkSettings(start="empty"), VOCABULARY).index(
-        torch.zeros(1, 1).double(), torch.zeros(1, 1), torch.tensor([500.0]).double(), torch.tensor([2])
-    )
-    parts = vars(empty) | {
-        "peptide_mass": torch.tensor([total + WATER]).double(),
-        "node_mass": torch.tensor(nodes)[None].float(),
-        "node_posterior": torch.tensor(posterior)[None].float(),
-    }
-    return SpectrumIndex(**parts)
-
-
-def padded(*peptides):
-    rows = [[*peptide, *[PAD] * (SLOTS - len(peptide))] for peptide in peptides]
-    return torch.tensor(rows)[None]
-
-
-def neighbours_of(neighbourhood, index, count, *peptides):
-    return neighbourhood(padded(*peptides), index, neighbourhood.gains(index), count)
+def neighbours_of(index, count, neighbourhood, *peptides):
+    return neighbourhood(padded(*peptides), neighbourhood.path.gains(EVIDENCE, index), index, count)
 
 
 def strings_of(tokens):
@@ -63,37 +42,25 @@ def test_neighbours_are_all_peptides_of_the_mass_that_differ_in_one_short_stretc
         and string != peptide
         and one_stretch_differs(peptide, string)
     }
-    tokens, gain = neighbours_of(Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0), index_of(total), 200, peptide)
+    tokens, gain = neighbours_of(index_of(total), 200, Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0), peptide)
     found = [string for string, finite in zip(strings_of(tokens), gain[0].isfinite().tolist(), strict=True) if finite]
     assert len(found) == len(set(found)) and set(found) == wanted and len(wanted) > 10
     assert (tokens[0][~gain[0].isfinite()] == PAD).all()
 
 
-def test_a_neighbour_gains_what_the_graph_says_of_its_cleavages_and_residues():
+def test_a_neighbour_gains_by_how_much_it_scores_more():
     rng = np.random.default_rng(2)
     peptide = tuple(VOCABULARY.encode("GAVSGPA"))
     total = float(VOCABULARY.masses[list(peptide)].sum())
-    nodes, posterior = np.sort(rng.uniform(50, total, 40)).round(2), rng.uniform(0.2, 1, 40)
+    nodes = rng.uniform(50, total, 40).round(2)
     nodes[:3] = VOCABULARY.masses[list(peptide)].cumsum()[:3]
-
-    def score(string):
-        value = sum(np.log(PER_CENT[token] / 5) - 2.0 for token in string)
-        for cleavage in np.round(VOCABULARY.masses[list(string)].cumsum()[:-1], 2):
-            near = np.abs(np.round(nodes, 2) - cleavage) < 0.025
-            gain = np.log((posterior + UNSEEN) / UNSEEN) - ((nodes - cleavage) / 0.006) ** 2 / 2
-            value += gain[near].max(initial=0.0)
-        return value
-
-    neighbourhood = Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0)
-    index = index_of(total, np.sort(nodes).tolist(), posterior[np.argsort(nodes)].tolist())
-    order = np.argsort(nodes)
-    nodes, posterior = nodes[order], posterior[order]
-    tokens, gain = neighbours_of(neighbourhood, index, 60, peptide)
-    strings = strings_of(tokens)
+    index, path = index_of(total, np.sort(nodes), rng.uniform(0.2, 1, 40)), mixed(5)
+    neighbourhood = Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0, path=path)
+    tokens, gain = neighbourhood(padded(peptide), path.gains(EVIDENCE, index), index, 60)
     assert (gain[0].diff()[gain[0, 1:].isfinite()] <= 0).all()
-    for string, value in zip(strings, gain[0].tolist(), strict=True):
-        if string:
-            assert value == pytest.approx(score(string) - score(peptide), abs=0.1)
+    strings = [string for string in strings_of(tokens) if string]
+    score = path.of_peptides(path.gains(EVIDENCE, index), EVIDENCE, padded(peptide, *strings)).sum(2)[0]
+    assert gain[0, : len(strings)].tolist() == pytest.approx((score[1:] - score[0]).tolist(), abs=0.1)
 
 
 def test_a_peptide_of_a_heavier_isotope_has_neighbours_of_its_own_mass():
@@ -102,7 +69,7 @@ def test_a_peptide_of_a_heavier_isotope_has_neighbours_of_its_own_mass():
     observed = index_of(total + ISOTOPE_SPACING)
     for isotope_errors, wanted in ((0, total + ISOTOPE_SPACING), (1, total)):
         neighbourhood = Neighbourhood(VOCABULARY, torch.tensor(RESIDUES), 20.0, isotope_errors)
-        tokens, _ = neighbours_of(neighbourhood, observed, 50, peptide)
+        tokens, _ = neighbours_of(observed, 50, neighbourhood, peptide)
         masses = [VOCABULARY.masses[list(string)].sum() for string in strings_of(tokens) if string]
         assert all(mass == pytest.approx(wanted, abs=wanted * 25e-6) for mass in masses)
         assert bool(masses) == bool(isotope_errors)  # five light residues cannot weigh so odd a mass
@@ -115,7 +82,7 @@ def test_neighbours_weigh_what_the_precursor_weighs_and_keep_a_terminal_modifica
     peptide = peptide[: SLOTS - 1]
     total = VOCABULARY.masses[peptide].sum()
     index = index_of(total)
-    tokens, gain = neighbours_of(Neighbourhood(VOCABULARY, torch.tensor(usual), 20.0), index, count, peptide, [])
+    tokens, gain = neighbours_of(index, count, Neighbourhood(VOCABULARY, torch.tensor(usual), 20.0), peptide, [])
     assert tokens.shape == (1, count, SLOTS)
     for string, finite in zip(strings_of(tokens), gain[0].isfinite().tolist(), strict=True):
         assert bool(string) == finite
