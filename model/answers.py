@@ -235,8 +235,7 @@ class Answerer:
         evidence, index = self.network.mass_evidence, encoded.index
         if evidence.graph is None:
             return torch.zeros(*found.score.shape, 4, device=found.score.device)
-        path = self.search.path_score(evidence, index, self.search.gains(evidence, index), found.tokens)
-        scores = self.search.score(evidence, index, found.tokens), path
+        scores = self.search.scores(evidence, index, found.tokens)
         columns = [column for score in scores for column in (score.nan_to_num(0.0, 0.0, 0.0), _lead(score))]
         return torch.stack(columns, -1)
 

@@ -44,25 +44,32 @@ class NeighbourSearch:
         with torch.autocast(index.mz.device.type, enabled=False):
             return self.neighbours.path.gains(evidence, index)
 
-    def score(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> Tensor:
-        """(batch, peptides) match scores, −inf for empty peptides; arguments as `__call__`."""
-        exists = (tokens != PAD).any(2)
+    def scores(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Match and path scores, (batch, peptides) each, −inf for empty peptides; arguments as `__call__`."""
+        found = []
+        for rows in self._parts(tokens):
+            part = index.select(rows)
+            found.append(self._scores(evidence, part, self.gains(evidence, part), tokens[rows]))
+        match, path = (torch.cat(column) for column in zip(*found, strict=True))
+        return match, path
+
+    def _scores(
+        self, evidence: MassEvidence, index: SpectrumIndex, gains: PathGains, tokens: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        empty = (tokens == PAD).all(2)
         longest = int((tokens != PAD).sum(2).max())
         tokens = tokens[..., : max(longest, 1)]
         with torch.autocast(tokens.device.type, enabled=False):
-            slot, whole = self.match.features(evidence, index, index.charge, tokens)
-            score: Tensor = self.match(tokens, slot, whole)
-        return score.masked_fill(~exists, -torch.inf)
+            match = self.match(tokens, *self.match.features(evidence, index, index.charge, tokens))
+            path = self.neighbours.path.of_peptides(gains, evidence, tokens).sum(2)
+        return match.masked_fill(empty, -torch.inf), path.masked_fill(empty, -torch.inf)
 
-    def path_score(self, evidence: MassEvidence, index: SpectrumIndex, gains: PathGains, tokens: Tensor) -> Tensor:
-        """(batch, peptides) path scores, −inf for empty peptides; ``gains`` as `gains`, the others as `__call__`."""
-        with torch.autocast(tokens.device.type, enabled=False):
-            score = self.neighbours.path.of_peptides(gains, evidence, tokens).sum(2)
-        return score.masked_fill((tokens == PAD).all(2), -torch.inf)
+    def _parts(self, tokens: Tensor) -> tuple[Tensor, ...]:
+        return torch.arange(len(tokens), device=tokens.device).split(_ROWS)
 
     @torch.no_grad()
     def __call__(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """The best peptides found, the given ones among them, by falling match score.
+        """The best peptides found, the given ones among them, by match score and a part of the path score.
 
         Parameters
         ----------
@@ -72,10 +79,9 @@ class NeighbourSearch:
         Returns
         -------
         tokens : (batch, kept, slots) int64.
-        score : (batch, kept), −inf where there are fewer.
+        score : (batch, kept), falling, −inf where there are fewer.
         """
-        every = torch.arange(len(tokens), device=tokens.device).split(_ROWS)
-        found = [self._search(evidence, index.select(rows), tokens[rows]) for rows in every]
+        found = [self._search(evidence, index.select(rows), tokens[rows]) for rows in self._parts(tokens)]
         best, scores = (torch.cat(parts) for parts in zip(*found, strict=True))
         return best, scores
 
@@ -83,8 +89,8 @@ class NeighbourSearch:
         gains = self.gains(evidence, index)
 
         def scored(of: Tensor) -> Tensor:
-            path = self.path_score(evidence, index, gains, of)
-            return self.score(evidence, index, of) + _PATH_WEIGHT * path
+            match, path = self._scores(evidence, index, gains, of)
+            return match + _PATH_WEIGHT * path
 
         score = scored(tokens)
         fresh = score.isfinite()

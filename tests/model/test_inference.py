@@ -1,16 +1,24 @@
 """Inference on a small trained network: order, scores, masses, adaptive depth, and spectra that hold nothing."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from pyteomics import mass
 
 from data.errors import CorruptedDataError, InputError
+from data.peaks import PeakBatch
+from data.preprocessing import preprocess
 from data.schema import Spectrum
 from data.vocabulary import VOCABULARY
+from model.answers import AnswerSettings
 from model.checkpoint import load_network
 from model.inference import Sequencer
+from model.path_score import fitted_path_score, plain_path_score
+from model.spectra import to_spectra
+from tasks.models import WEIGHTS
+from tests.model.conftest import ladder
 
 
 def test_one_prediction_a_spectrum_in_order_whatever_the_batch_size(trained, spectra):
@@ -45,6 +53,23 @@ def test_adaptive_depth_gives_what_the_full_depth_gives_where_it_closed(trained,
     assert len(closed) > 20
     assert np.mean([a.peptidoform == f.peptidoform for a, f in closed]) > 0.9
     assert all(4 <= len(p.peptidoform_by_step) <= 16 for p in adaptive)
+
+
+def test_the_graphs_best_peptides_by_either_path_are_candidates_each_once():
+    whole = ladder("LGEYGFQNALK", 2, np.random.default_rng(1))
+    seen = np.arange(len(whole.mz)) % 5 > 1
+    spectrum = replace(whole, mz=whole.mz[seen], intensity=whole.intensity[seen])
+    sequencer = Sequencer(WEIGHTS / "small", precision="fp32", answers=AnswerSettings(neighbours=False))
+    answers, _ = sequencer.answers([spectrum])
+    found = [VOCABULARY.decode(row) for row in answers.candidates[0].tolist() if any(row)]
+    peaks = preprocess(PeakBatch.from_spectra([spectrum]), sequencer.preprocessing)
+    index = sequencer.network.encode(to_spectra(peaks, peaks.mz.shape[1], "cpu")).index
+    plain, learned = (
+        {VOCABULARY.decode(row) for row in sequencer.network.graph_answers(index, 32, 4, path).tokens[0].tolist()}
+        for path in (plain_path_score(VOCABULARY), fitted_path_score(VOCABULARY))
+    )
+    assert len(plain) == len(learned) == 4 and plain != learned
+    assert len(set(found)) == len(found) and plain | learned <= set(found)
 
 
 def test_a_spectrum_without_peaks_gets_an_answer_and_no_crash(trained):
