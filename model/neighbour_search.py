@@ -65,7 +65,8 @@ class NeighbourSearch:
         return match.masked_fill(empty, -torch.inf), path.masked_fill(empty, -torch.inf)
 
     def _parts(self, tokens: Tensor) -> tuple[Tensor, ...]:
-        return torch.arange(len(tokens), device=tokens.device).split(_ROWS)
+        parts: tuple[Tensor, ...] = torch.arange(len(tokens), device=tokens.device).split(_ROWS)
+        return parts
 
     @torch.no_grad()
     def __call__(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
