@@ -27,7 +27,7 @@ from model.graph_decoding import GraphDecoder
 from model.hypothesis import peptides_at
 from model.match_score import WEIGHTS_FILE, MatchScore
 from model.neighbour_search import NeighbourSearch
-from model.path_score import PathGains
+from model.path_score import PathGains, plain_path_score
 from model.spectra import Spectra
 from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
@@ -35,7 +35,8 @@ from tasks.pretraining import measured_spectra
 
 PEPTIDES = 32
 """Of a spectrum, the right one among them."""
-_GRAPH_ANSWERS = 8
+_GRAPH_ANSWERS = 4
+"""By each of both path scores."""
 _MEASURED_SHARE = 0.35
 _ROWS, _RATE, _WEIGHT_DECAY = 48, 3e-3, 0.05
 LIGHT = UniformNoise(noise_peaks=4, peak_dropout=0.12, peak_error_ppm=1.0, intensity_sigma=0.2)
@@ -58,7 +59,7 @@ class Round:
     updates: int
 
 
-_FIRST, _SECOND = Round(1, 3000, 400), Round(3, 8000, 1600)
+_FIRST, _SECOND = Round(1, 3000, 400), Round(3, 10000, 2000)
 
 
 @dataclass
@@ -95,8 +96,11 @@ class Examiner:
         self.evidence = MassEvidence(replace(params.network, spectrum_graph=True), VOCABULARY)
         self.score = score
         tolerance_ppm = params.network.closure_tolerance_ppm
-        self.decoder = GraphDecoder(VOCABULARY, self.judge.answered, params.network.closure_tolerance_ppm)
         self.search = NeighbourSearch(VOCABULARY, self.judge.answered, tolerance_ppm, 0, score)
+        self.decoders = [
+            GraphDecoder(VOCABULARY, self.judge.answered, tolerance_ppm, path)
+            for path in (plain_path_score(VOCABULARY), self.search.neighbours.path)
+        ]
 
     def ask(self, of: list[Batch], *, searching: bool) -> Questions:
         """Questions of batches of spectra."""
@@ -106,10 +110,12 @@ class Examiner:
     def _ask(self, spectra: Spectra, tokens: NDArray[np.int64], searching: bool) -> Questions:
         index = self.evidence.index(spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge)
         own = self.judge.peptides(tokens)[:, None]
-        graph = self.decoder(self.evidence, index, self.judge.slots, _GRAPH_ANSWERS).tokens
+        both = [decode(self.evidence, index, self.judge.slots, _GRAPH_ANSWERS).tokens for decode in self.decoders]
+        graph = each_once(torch.stack(both, 2).flatten(1, 2), 2 * _GRAPH_ANSWERS)
         gains = self.search.gains(self.evidence, index)
         peptides = each_once(torch.cat([own, graph, *self._others(index, gains, own, graph, searching)], 1))
-        slot, whole = self.score.features(self.evidence, index, index.charge, peptides)
+        path = self.search.neighbours.path.of_peptides(gains, self.evidence, peptides)
+        slot, whole = self.score.features(self.evidence, index, path, peptides)
         return Questions(peptides.to(torch.uint8), slot.half(), whole)
 
     def _others(
@@ -124,13 +130,13 @@ class Examiner:
         return [near, neighbours(graph[:, :2], gains, index, 8)[0], neighbours(near[:, :3], gains, index, 6)[0]]
 
 
-def each_once(peptides: Tensor) -> Tensor:
+def each_once(peptides: Tensor, count: int = PEPTIDES) -> Tensor:
     """The first different ones of peptides, (batch, peptides, slots); all ``PAD`` where there are fewer."""
     twice = (peptides[:, :, None] == peptides[:, None]).all(3).tril(-1).any(2)
     peptides = peptides.masked_fill(twice[..., None], PAD)
-    order = (peptides == PAD).all(2).long().argsort(dim=1, stable=True)[:, :PEPTIDES]
+    order = (peptides == PAD).all(2).long().argsort(dim=1, stable=True)[:, :count]
     peptides = peptides_at(peptides, order)
-    return functional.pad(peptides, (0, 0, 0, PEPTIDES - peptides.shape[1]))
+    return functional.pad(peptides, (0, 0, 0, count - peptides.shape[1]))
 
 
 def scores(score: MatchScore, of: Questions) -> Tensor:

@@ -231,13 +231,12 @@ class Answerer:
         )
 
     def _match(self, encoded: EncodedBatch, found: Decoded) -> Tensor:
-        """(batch, candidates, 4): match and path score, each with its lead over the best other's; 0 without a graph."""
-        evidence, index = self.network.mass_evidence, encoded.index
+        """(batch, candidates, 2): match score, and its lead over the best other's; 0 without a graph."""
+        evidence = self.network.mass_evidence
         if evidence.graph is None:
-            return torch.zeros(*found.score.shape, 4, device=found.score.device)
-        scores = self.search.scores(evidence, index, found.tokens)
-        columns = [column for score in scores for column in (score.nan_to_num(0.0, 0.0, 0.0), _lead(score))]
-        return torch.stack(columns, -1)
+            return torch.zeros(*found.score.shape, 2, device=found.score.device)
+        score = self.search.scores(evidence, encoded.index, found.tokens)
+        return torch.stack([score.nan_to_num(0.0, 0.0, 0.0), _lead(score)], -1)
 
     def _with_neighbours(self, found: Decoded, probability: Tensor, encoded: EncodedBatch) -> Decoded:
         """The network's best candidate and the graph's, then of all and their neighbours those of the best match."""

@@ -25,16 +25,14 @@ PEPTIDE_FEATURES = (
     "correlation",
     "match",
     "match lead",
-    "path score",
-    "path lead",
     "lead",
     "first answer",
     "charge",
 )
 """Of a candidate: those of the second look, cosine and correlation of the heights of its ions with those
-expected of it (`model.fragmentation`), its match score (`model.match_score`) and path score (`model.path_score`), each
-with how far it is above the best other candidate's, its lead in log-probability over the best other candidate, whether
-it is the recursion's own answer, and the precursor's charge."""
+expected of it (`model.fragmentation`), its match score (`model.match_score`) and how far that is above the best other
+candidate's, its lead in log-probability over the best other candidate, whether it is
+the recursion's own answer, and the precursor's charge."""
 
 _PENALTY = 1e-3
 """Of the squared weights: keeps them finite where the classes are separable."""

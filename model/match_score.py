@@ -3,7 +3,8 @@
 A second look of the network costs a step; this score costs a fraction of it, so that many more peptides can be
 compared. Of each residue it sees whether it is modified, but not by what; of each cleavage the ions, their heights
 beside those expected (`model.fragmentation`), how far their m/z lie from where they should and from where the peptide's
-other ions lie, losses and immonium ions, and the cleavage's probability in the spectrum graph. Two convolutions over
+other ions lie, losses and immonium ions, the cleavage's probability in the spectrum graph, and what it and its residues
+add to the path score (`model.path_score`). Two convolutions over
 the residues read that, in three small networks side by side; no weights of the network that answers take part. Fitted
 by ``python -m benchmarks.match_score``.
 """
@@ -26,8 +27,8 @@ WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 _LOSSES = ((0, CARBON_MONOXIDE), (0, WATER), (0, AMMONIA), (1, WATER), (1, AMMONIA))
 """Place of the series among ``ION_SERIES``, and what it loses, Da."""
 _PER_ION = 6
-SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(_LOSSES) + 1 + 2
-WHOLE_FEATURES = 15
+SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(_LOSSES) + 1 + 2 + 1
+WHOLE_FEATURES = 17
 _POSITIONS = 3
 _MEMBERS, _WIDTH = 3, 48
 """Networks side by side, whose scores are averaged: each errs in its own way; and how wide each is."""
@@ -98,14 +99,14 @@ class MatchScore(nn.Module):
 
     @torch.no_grad()
     def features(
-        self, evidence: MassEvidence, index: SpectrumIndex, charge: Tensor, tokens: Tensor
+        self, evidence: MassEvidence, index: SpectrumIndex, path: Tensor, tokens: Tensor
     ) -> tuple[Tensor, Tensor]:
         """What speaks for and against peptides.
 
         Parameters
         ----------
         index : of a batch of spectra.
-        charge : (batch,) int64, of the precursors.
+        path : (batch, peptides, slots), what each slot adds to the path score.
         tokens : (batch, peptides, slots) int64.
 
         Returns
@@ -121,27 +122,28 @@ class MatchScore(nn.Module):
         trust = height.sqrt()
         offset = _mean(error, trust)
         beside = (error - offset[..., None, None]) * (height > 0)
-        expected = self.expected(tokens.flatten(0, 1), charge.repeat_interleave(tokens.shape[1])).view(mz.shape)
+        expected = self.expected(tokens.flatten(0, 1), index.charge.repeat_interleave(tokens.shape[1])).view(mz.shape)
         losses = torch.stack([mz[..., series] - loss for series, loss in _LOSSES], -1)
         lost = _at(evidence, index, losses.float())[0] * asked[..., :1]
         immonium = evidence.masses[tokens] - CARBON_MONOXIDE + PROTON
         small = _at(evidence, index, immonium.float()[..., None])[0] * (tokens != PAD)[..., None]
         posterior = evidence.posterior(index, prefix) * evidence.is_cleavage(tokens)[..., None]
         per_ion = [height, error, beside, asked.float(), (height > 0).float(), expected.float()]
-        slot = torch.cat([*per_ion, lost, small, posterior], -1)
-        whole = self._whole(evidence, index, charge, tokens, (mz.float(), height, beside, expected, asked), posterior)
+        slot = torch.cat([*per_ion, lost, small, posterior, path[..., None]], -1)
+        whole = self._whole(evidence, index, tokens, (mz.float(), height, beside, expected, asked), posterior, path)
         return slot.float(), whole.float()
 
     def _whole(
         self,
         evidence: MassEvidence,
         index: SpectrumIndex,
-        charge: Tensor,
         tokens: Tensor,
         ions: tuple[Tensor, ...],
         posterior: Tensor,
+        path: Tensor,
     ) -> Tensor:
         mz, height, beside, expected, asked = ions
+        charge, score = index.charge, path.sum(2)
         cleaved = evidence.is_cleavage(tokens)
         count = cleaved.sum(2).clamp(min=1)
         found = height > 0
@@ -164,6 +166,8 @@ class MatchScore(nn.Module):
                 *(((charge == number)[:, None]).expand_as(length) for number in (1, 2, 3)),
                 (charge > 3)[:, None].expand_as(length),
                 (index.peptide_mass[:, None] / 2000).expand_as(length),
+                score / 10,
+                score / length.clamp(min=1),
             ],
             -1,
         )

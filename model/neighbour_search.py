@@ -16,8 +16,8 @@ from model.neighbours import Neighbourhood
 from model.path_score import PathGains
 
 _ROUNDS, _BASES, _NEIGHBOURS, _KEPT = 3, 3, 32, 24
-_PATH_WEIGHT = 0.5
-"""Of the path score beside the match score: of 0.1 to 1.2 the one that chose best among what the search found."""
+_PATH_WEIGHT = 0.25
+"""Of the path score beside the match score: with none of it, fewer right peptides were found."""
 _ROWS = 32
 """Spectra at once: what fits a processor's cache is quicker, and memory stays bounded."""
 
@@ -44,25 +44,23 @@ class NeighbourSearch:
         with torch.autocast(index.mz.device.type, enabled=False):
             return self.neighbours.path.gains(evidence, index)
 
-    def scores(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Match and path scores, (batch, peptides) each, −inf for empty peptides; arguments as `__call__`."""
+    def scores(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> Tensor:
+        """(batch, peptides) match and a part of the path scores, −inf for empty peptides; arguments as `__call__`."""
         found = []
         for rows in self._parts(tokens):
             part = index.select(rows)
             found.append(self._scores(evidence, part, self.gains(evidence, part), tokens[rows]))
-        match, path = (torch.cat(column) for column in zip(*found, strict=True))
-        return match, path
+        return torch.cat(found)
 
-    def _scores(
-        self, evidence: MassEvidence, index: SpectrumIndex, gains: PathGains, tokens: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _scores(self, evidence: MassEvidence, index: SpectrumIndex, gains: PathGains, tokens: Tensor) -> Tensor:
         empty = (tokens == PAD).all(2)
         longest = int((tokens != PAD).sum(2).max())
         tokens = tokens[..., : max(longest, 1)]
         with torch.autocast(tokens.device.type, enabled=False):
-            match = self.match(tokens, *self.match.features(evidence, index, index.charge, tokens))
-            path = self.neighbours.path.of_peptides(gains, evidence, tokens).sum(2)
-        return match.masked_fill(empty, -torch.inf), path.masked_fill(empty, -torch.inf)
+            path = self.neighbours.path.of_peptides(gains, evidence, tokens)
+            match = self.match(tokens, *self.match.features(evidence, index, path, tokens))
+            score: Tensor = match + _PATH_WEIGHT * path.sum(2)
+        return score.masked_fill(empty, -torch.inf)
 
     def _parts(self, tokens: Tensor) -> tuple[Tensor, ...]:
         parts: tuple[Tensor, ...] = torch.arange(len(tokens), device=tokens.device).split(_ROWS)
@@ -70,7 +68,7 @@ class NeighbourSearch:
 
     @torch.no_grad()
     def __call__(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """The best peptides found, the given ones among them, by match score and a part of the path score.
+        """The best peptides found, the given ones among them, by falling match score.
 
         Parameters
         ----------
@@ -88,12 +86,7 @@ class NeighbourSearch:
 
     def _search(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
         gains = self.gains(evidence, index)
-
-        def scored(of: Tensor) -> Tensor:
-            match, path = self._scores(evidence, index, gains, of)
-            return match + _PATH_WEIGHT * path
-
-        score = scored(tokens)
+        score = self._scores(evidence, index, gains, tokens)
         fresh = score.isfinite()
         for _ in range(_ROUNDS):
             best = score.masked_fill(~fresh, -torch.inf).topk(min(_BASES, score.shape[1]), dim=1)
@@ -101,7 +94,7 @@ class NeighbourSearch:
             fresh = fresh.scatter(1, best.indices, False)
             new, _ = self.neighbours(bases, gains, index, _NEIGHBOURS)
             new = new.masked_fill((new[:, :, None] == tokens[:, None]).all(3).any(2)[..., None], PAD)
-            found = scored(new)
+            found = self._scores(evidence, index, gains, new)
             score, kept = torch.cat([score, found], 1).topk(min(_KEPT, score.shape[1] + found.shape[1]), dim=1)
             tokens = peptides_at(torch.cat([tokens, new], 1), kept)
             fresh = torch.cat([fresh, found.isfinite()], 1).gather(1, kept)

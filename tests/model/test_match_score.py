@@ -14,6 +14,7 @@ from data.settings import PreprocessingSettings
 from data.vocabulary import PAD, VOCABULARY
 from model.evidence import MassEvidence
 from model.match_score import SLOT_FEATURES, WHOLE_FEATURES, MatchScore, fitted_match_score
+from model.path_score import fitted_path_score
 from model.settings import NetworkSettings
 from model.spectra import to_spectra
 
@@ -30,7 +31,9 @@ def features_of(spectra, tokens):
     settings = PreprocessingSettings()
     read = to_spectra(preprocess(PeakBatch.from_spectra(spectra), settings), settings.max_peaks, "cpu")
     index = EVIDENCE.index(read.mz, read.intensity, read.precursor_mz, read.charge)
-    return fitted_match_score(VOCABULARY).features(EVIDENCE, index, read.charge, tokens)
+    path = fitted_path_score(VOCABULARY)
+    by_slot = path.of_peptides(path.gains(EVIDENCE, index), EVIDENCE, tokens)
+    return fitted_match_score(VOCABULARY).features(EVIDENCE, index, by_slot, tokens)
 
 
 def spectrum(sequence, charge, peaks):
@@ -64,6 +67,14 @@ def test_immonium_ions_are_seen_with_their_residue():
     seen = spectrum("AFGK", 2, [(phenylalanine, 1.0), (mass.fast_mass("AF", ion_type="b", charge=1), 0.5)])
     slot, _ = features_of([seen], tokens_of("AFGK"))
     assert slot[0, 0, :4, 6 * len(ION_SERIES) + 5].tolist() == pytest.approx([0, 1, 0, 0])
+
+
+def test_the_path_score_is_read_slot_by_slot_and_as_a_whole():
+    peaks = [(mass.fast_mass("LPSSDVDK"[-k:], ion_type="y", charge=1), k) for k in range(1, 8)]
+    slot, whole = features_of([spectrum("LPSSDVDK", 2, peaks)], tokens_of("LPSSDVDK", "PLSSDVDK"))
+    path = slot[..., -1].sum(2)
+    torch.testing.assert_close(whole[..., -2:], torch.stack([path / 10, path / 8], -1))
+    assert path[0, 0] > path[0, 1]  # where the proline stands is seen
 
 
 def test_what_stands_beside_and_behind_a_peptide_changes_nothing():
