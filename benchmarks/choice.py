@@ -27,7 +27,6 @@ _HALVINGS = 10
 _LEFT_OUT: dict[str, tuple[str, ...]] = {
     "all features": (),
     "no match score": ("match", "match lead"),
-    "no path score": ("path score", "path lead"),
     "no heights of ions": ("likeness", "correlation"),
     "no graph": ("path", "least path"),
     "no second look": ("agreement", "least agreement", "trust", "least trust", "halting"),
