@@ -5,7 +5,6 @@ PEPTRM_MIRROR=DIR python -m benchmarks.fragmentation --params FILE --shards DIR 
 The parameters name the measured files and what may be trained on; ``profiles/base.yaml`` is made for it.
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.fitting import arguments
 from data.batches import SpectrumSet
 from data.fragment_intensity import IntensityPredictor
 from data.preprocessing import preprocess
@@ -114,12 +114,7 @@ def predicted_spectra(shards: Path, params: Params, most: int) -> tuple[list[Spe
 
 def main() -> None:
     """Fit, judge on other peptides, and write the weights if asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--params", type=Path, required=True)
-    parser.add_argument("--shards", type=Path, required=True)
-    parser.add_argument("--spectra", type=int, default=40000)
-    parser.add_argument("--write", action="store_true", help=f"keep the weights in model/{WEIGHTS_FILE.name}")
-    options = parser.parse_args()
+    options = arguments(__doc__, WEIGHTS_FILE, 40000)
     params = load_params(options.params)
     torch.manual_seed(params.seed)
     predictor = Fragmentation(VOCABULARY)

@@ -7,10 +7,8 @@ second, for half of the spectra, those that the search finds with the weights of
 measured files and what may be trained on; ``profiles/base.yaml`` is made for it.
 """
 
-import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.fitting import arguments, material
 from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
-from data.batches import SpectrumSet, pretraining_sets
 from data.settings import UniformNoise
 from data.vocabulary import PAD, VOCABULARY
 from model.evidence import MassEvidence, SpectrumIndex
@@ -31,7 +29,6 @@ from model.path_score import PathGains, plain_path_score
 from model.spectra import Spectra
 from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
-from tasks.pretraining import measured_spectra
 
 PEPTIDES = 32
 """Of a spectrum, the right one among them."""
@@ -184,24 +181,19 @@ def judged(score: MatchScore, of: Questions) -> str:
 
 def main() -> None:
     """Fit, judge on other peptides, and write the weights if asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--params", type=Path, required=True)
-    parser.add_argument("--shards", type=Path, required=True)
-    parser.add_argument("--write", action="store_true", help=f"keep the weights in model/{WEIGHTS_FILE.name}")
-    options = parser.parse_args()
+    options = arguments(__doc__, WEIGHTS_FILE)
     params = load_params(options.params)
     rng = np.random.default_rng(params.seed)
-    ours, held_out = (SpectrumSet.from_spectra(side) for side in measured_spectra(params))
-    training, unseen = pretraining_sets(options.shards, params.corpus.held_out_share)
-    order, score = rng.permutation(len(training)), MatchScore(VOCABULARY).eval()
+    given = material(params, options.shards)
+    order, score = rng.permutation(len(given.training)), MatchScore(VOCABULARY).eval()
     examiner, drawn = Examiner(params, score), 0
     for number, what in enumerate((_FIRST, _SECOND)):
-        some = training.select(order[drawn : drawn + what.predicted])
+        some = given.training.select(order[drawn : drawn + what.predicted])
         drawn += what.predicted
         batches = [batch for of in predicted(some, params, rng).values() for batch in of]
-        copies = measured(ours)
+        copies = measured(given.ours)
         for _ in range(what.copies - 1):
-            copies += with_noise(ours, LIGHT.settings(), rng.uniform(0.2, 1.0, len(ours)), rng)
+            copies += with_noise(given.ours, LIGHT.settings(), rng.uniform(0.2, 1.0, len(given.ours)), rng)
         asked = [
             joined(examiner.ask([batch], searching=number > 0 and place % 2 == 0) for place, batch in enumerate(of))
             for of in (copies, batches)
@@ -209,8 +201,8 @@ def main() -> None:
         fit(score, asked[0], asked[1], what.updates, params.seed)
     if options.write:
         write_tensors(WEIGHTS_FILE, {name: weight.bfloat16() for name, weight in score.weights.items()})
-    others = predicted(unseen.select(rng.permutation(len(unseen))[:600]), params, rng)
-    for name, of in ({"measured": measured(held_out)} | others).items():
+    others = predicted(given.unseen.select(rng.permutation(len(given.unseen))[:600]), params, rng)
+    for name, of in ({"measured": measured(given.held_out)} | others).items():
         print(f"{name}, the right one of up to {PEPTIDES} peptides, {judged(score, examiner.ask(of, searching=True))}")
 
 

@@ -7,9 +7,7 @@ right peptide's. The parameters name the measured files and what may be trained 
 ``profiles/base.yaml`` is made for it.
 """
 
-import argparse
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.fitting import arguments, material
 from benchmarks.match_score import LIGHT, each_once
 from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
-from data.batches import SpectrumSet, pretraining_sets
 from data.chemistry import WATER
 from data.vocabulary import PAD, VOCABULARY
 from model.evidence import MassEvidence
@@ -29,7 +27,6 @@ from model.path_score import GRID_DA, WEIGHTS_FILE, PathScore, most_probable, no
 from model.spectra import Spectra
 from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
-from tasks.pretraining import measured_spectra
 
 _GRAPH_ANSWERS = 12
 _MEASURED_SHARE = 0.35
@@ -176,29 +173,24 @@ def judged(path: PathScore, examiner: Examiner, of: list[Batch]) -> str:
 
 def main() -> None:
     """Fit, judge on other peptides, and write the weights if asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--params", type=Path, required=True)
-    parser.add_argument("--shards", type=Path, required=True)
-    parser.add_argument("--write", action="store_true", help=f"keep the weights in model/{WEIGHTS_FILE.name}")
-    options = parser.parse_args()
+    options = arguments(__doc__, WEIGHTS_FILE)
     params = load_params(options.params)
     rng = np.random.default_rng(params.seed)
-    ours, held_out = (SpectrumSet.from_spectra(side) for side in measured_spectra(params))
-    training, unseen = pretraining_sets(options.shards, params.corpus.held_out_share)
-    others = predicted(unseen.select(rng.permutation(len(unseen))[:600]), params, rng)
+    given = material(params, options.shards)
+    others = predicted(given.unseen.select(rng.permutation(len(given.unseen))[:600]), params, rng)
     examiner = Examiner(params)
     ask, of_measured, of_predicted = examiner.ask, [], []
     for updates in _UPDATES:
-        level = rng.uniform(0.2, 1.0, len(ours)) * (rng.random(len(ours)) < 0.5)
-        some = predicted(training.select(rng.permutation(len(training))[:_PREDICTED]), params, rng)
-        of_measured.append(ask(with_noise(ours, LIGHT.settings(), level, rng)))
+        level = rng.uniform(0.2, 1.0, len(given.ours)) * (rng.random(len(given.ours)) < 0.5)
+        some = predicted(given.training.select(rng.permutation(len(given.training))[:_PREDICTED]), params, rng)
+        of_measured.append(ask(with_noise(given.ours, LIGHT.settings(), level, rng)))
         of_predicted.append(ask([batch for of in some.values() for batch in of]))
         fit(examiner.path, joined(of_measured), joined(of_predicted), updates, params.seed)
     kept = {name: weight.bfloat16() for name, weight in examiner.path.state_dict().items()}
     examiner.path.load_state_dict({name: weight.float() for name, weight in kept.items()})
     if options.write:
         write_tensors(WEIGHTS_FILE, kept)
-    for name, of in ({"measured": measured(held_out)} | others).items():
+    for name, of in ({"measured": measured(given.held_out)} | others).items():
         print(f"{name}: {judged(examiner.path, examiner, of)}", flush=True)
 
 

@@ -5,10 +5,8 @@ PEPTRM_MIRROR=DIR python -m benchmarks.spectrum_graph --params FILE --shards DIR
 The parameters name the measured files and what may be trained on; ``profiles/base.yaml`` is made for it.
 """
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from data.batches import SpectrumSet, pretraining_sets
+from benchmarks.fitting import arguments, material
+from data.batches import SpectrumSet
 from data.chemistry import neutral_mass
 from data.noise import add_noise
 from data.peaks import PeakBatch
@@ -30,7 +29,6 @@ from model.spectra import Spectra, to_spectra
 from model.spectrum_graph import SpectrumGraph
 from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
-from tasks.pretraining import measured_spectra
 
 _SPECTRA = 128
 _CLEAN_SHARE, _HARD_SHARE, _HIGHEST_LEVEL = 0.12, 0.25, 1.6
@@ -202,24 +200,23 @@ def _drawn(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor], generato
 
 def main() -> None:
     """Fit, judge on other peptides, and write the weights if asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--params", type=Path, required=True)
-    parser.add_argument("--shards", type=Path, required=True)
-    parser.add_argument("--spectra", type=int, default=8000, help="predicted ones to fit on")
-    parser.add_argument("--write", action="store_true", help=f"keep the weights in model/{WEIGHTS_FILE.name}")
-    options = parser.parse_args()
+    options = arguments(__doc__, WEIGHTS_FILE, 8000)
     params = load_params(options.params)
     rng = np.random.default_rng(params.seed)
-    ours, held_out = (SpectrumSet.from_spectra(side) for side in measured_spectra(params))
-    training, unseen = pretraining_sets(options.shards, params.corpus.held_out_share)
-    some = predicted(training.select(rng.permutation(len(training))[: options.spectra]), params, rng)
-    others = predicted(unseen.select(rng.permutation(len(unseen))[:600]), params, rng)
+    given = material(params, options.shards)
+    some = predicted(given.training.select(rng.permutation(len(given.training))[: options.spectra]), params, rng)
+    others = predicted(given.unseen.select(rng.permutation(len(given.unseen))[:600]), params, rng)
     judge = Judge(params)
-    fit(judge.reader, judge.rows(measured(ours)), judge.rows([b for of in some.values() for b in of]), params.seed)
+    fit(
+        judge.reader,
+        judge.rows(measured(given.ours)),
+        judge.rows([b for of in some.values() for b in of]),
+        params.seed,
+    )
     if options.write:
         weights = {name: weight.bfloat16() for name, weight in judge.reader.weights.items()}
         write_tensors(WEIGHTS_FILE, weights)
-    for name, of in ({"measured": measured(held_out)} | others).items():
+    for name, of in ({"measured": measured(given.held_out)} | others).items():
         judge.judge(name, of)
 
 
