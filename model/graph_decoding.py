@@ -62,6 +62,8 @@ class GraphDecoder:
         self.residues = torch.tensor(residues, device=self.device)
         self.mass = torch.tensor(vocabulary.masses[residues], dtype=torch.float32, device=self.device)
         self.nominal = (self.mass / NOMINAL_DA).round().long()
+        # so many places before that of no mass that every residue has somewhere to come from
+        self.zero = max(self.nominal.tolist(), default=0) + _BELOW_ZERO
         self.path = (path or fitted_path_score(vocabulary)).to(self.device)
 
     @torch.no_grad()
@@ -86,25 +88,24 @@ class GraphDecoder:
         tokens, ours = self.path.tokens(), self.residues
         onwards = _Onwards(gains, tokens.pair[:, ours] + tokens.single[ours], tokens.left, tokens.right[ours])
         residue_mass = index.peptide_mass - WATER
-        table = _Table(len(residue_mass), int(residue_mass.max() / NOMINAL_DA) + 3, len(self.residues), self.device)
-        table.begin(_BELOW_ZERO, 0.0, PAD, onwards.pair[PAD])
+        places = int(residue_mass.max() / NOMINAL_DA) + 3 + self.zero
+        table = _Table(len(residue_mass), places, len(self.residues), self.device)
+        table.begin(self.zero, 0.0, PAD, onwards.pair[PAD])
         for number, mass in self.terminal:
             score = tokens.single[number] + tokens.pair[PAD, number] + onwards.pair[number]
-            table.begin(round(mass / NOMINAL_DA) + _BELOW_ZERO, mass, number, score)
+            table.begin(round(mass / NOMINAL_DA) + self.zero, mass, number, score)
         block = int(self.nominal.min())  # of places that do not follow from each other
-        for first in range(block, table.places, block):
-            places = torch.arange(first, min(first + block, table.places), device=self.device)
-            self._extend(table, places, onwards)
+        for first in range(self.zero - _BELOW_ZERO + block, table.places, block):
+            self._extend(table, first, min(first + block, table.places), onwards)
         return self._finish(table, residue_mass, tokens.end[ours], slots, count)
 
-    def _extend(self, table: "_Table", places: Tensor, onwards: "_Onwards") -> None:
+    def _extend(self, table: "_Table", first: int, end: int, onwards: "_Onwards") -> None:
         """The best hypotheses of some nominal masses, by one residue from lighter ones; what begins there stays."""
-        sources = places[:, None] - self.nominal
-        usable = (sources >= 0)[..., None]
-        sources = sources.clamp(min=0)
-        which = torch.arange(len(self.residues), device=self.device)
-        score = table.onward[:, which, sources].masked_fill(~usable, -torch.inf).flatten(2)
-        mass = (table.mass[:, sources] + self.mass[:, None]).flatten(2)
+        parts = [
+            (slice(first - nominal, end - nominal), number) for number, nominal in enumerate(self.nominal.tolist())
+        ]
+        score = torch.stack([table.onward[:, number, sources] for sources, number in parts], 2).flatten(2)
+        mass = (torch.stack([table.mass[:, sources] for sources, _ in parts], 2) + self.mass[:, None]).flatten(2)
         place = onwards.gains.place(mass).flatten(1)
         score += onwards.gains.cleavage.gather(1, place).view(score.shape)
         best, chosen = score.topk(2 * _HYPOTHESES, dim=2)
@@ -117,15 +118,15 @@ class GraphDecoder:
         best, order = best.topk(_HYPOTHESES, dim=2)
         chosen, masses = chosen.gather(2, order), masses.gather(2, order)
         residue, rank = chosen // _HYPOTHESES, chosen % _HYPOTHESES
-        source = sources.expand(len(best), -1, -1).gather(2, residue)
+        source = torch.arange(first, end, device=self.device)[:, None] - self.nominal[residue]
         token = self.residues[residue]
-        table.put(places, masses, token, source, rank, onwards(best, masses, token))
+        table.put(slice(first, end), masses, token, source, rank, onwards(best, masses, token))
 
     def _finish(self, table: "_Table", residue_mass: Tensor, end: Tensor, slots: int, count: int) -> GraphAnswers:
         """The best whole peptides, traced back."""
         batch = len(residue_mass)
         whole = (
-            (residue_mass / NOMINAL_DA).round().long()[:, None] + _BELOW_ZERO + torch.arange(-1, 2, device=self.device)
+            (residue_mass / NOMINAL_DA).round().long()[:, None] + self.zero + torch.arange(-1, 2, device=self.device)
         ).clamp(0, table.places - 1)
         rows = torch.arange(batch, device=self.device)[:, None, None]
         source = whole[:, :, None] - self.nominal  # (batch, 3, residues)
@@ -180,27 +181,28 @@ class _Table:
     """Hypotheses by nominal mass: score with one more residue, exact mass, last token, and where the rest stands."""
 
     def __init__(self, batch: int, places: int, residues: int, device: torch.device) -> None:
-        self.places = places + _BELOW_ZERO
+        self.places = places
         shape = (batch, self.places, _HYPOTHESES)
         self.onward = torch.full((batch, residues, self.places, _HYPOTHESES), -torch.inf, device=device)
         self.mass = torch.zeros(shape, device=device)
         self.token = torch.zeros(shape, dtype=torch.int64, device=device)
         self.source = torch.full(shape, -1, dtype=torch.int64, device=device)
         self.rank = torch.zeros(shape, dtype=torch.int64, device=device)
-        self.begun: set[int] = set()
+        self.begun: dict[int, tuple[float, int, Tensor]] = {}
 
     def begin(self, place: int, mass: float, token: int, onward: Tensor) -> None:
         """Let a string begin with a terminal modification, or with none (``PAD``)."""
+        self.begun[place] = mass, token, onward
+        self.onward[:, :, place], self.source[:, place] = -torch.inf, -1
         self.onward[:, :, place, 0], self.mass[:, place, 0], self.token[:, place, 0] = onward, mass, token
-        self.begun.add(place)
 
-    def put(self, places: Tensor, mass: Tensor, token: Tensor, source: Tensor, rank: Tensor, onward: Tensor) -> None:
+    def put(self, places: slice, mass: Tensor, token: Tensor, source: Tensor, rank: Tensor, onward: Tensor) -> None:
         """Set the hypotheses of places, (batch, places, hypotheses) each, where none begins."""
-        kept = torch.tensor([place not in self.begun for place in places.tolist()], device=places.device)
-        places = places[kept]
-        self.mass[:, places], self.token[:, places] = mass[:, kept], token[:, kept]
-        self.source[:, places], self.rank[:, places] = source[:, kept], rank[:, kept]
-        self.onward[:, :, places] = onward[:, kept].permute(0, 3, 1, 2)
+        self.mass[:, places], self.token[:, places], self.rank[:, places] = mass, token, rank
+        self.source[:, places], self.onward[:, :, places] = source, onward.permute(0, 3, 1, 2)
+        for place, beginning in self.begun.items():
+            if places.start <= place < places.stop:
+                self.begin(place, *beginning)
 
     def trace(self, row: int, place: int, rank: int) -> list[int]:
         """The tokens of a hypothesis from the first on."""
