@@ -22,7 +22,7 @@ from data.settings import UniformNoise
 from data.vocabulary import PAD, VOCABULARY
 from model.evidence import MassEvidence, SpectrumIndex
 from model.graph_decoding import GraphDecoder
-from model.hypothesis import peptides_at
+from model.hypothesis import are_repeated, peptides_at
 from model.match_score import WEIGHTS_FILE, MatchScore
 from model.neighbour_search import NeighbourSearch
 from model.path_score import PathGains, plain_path_score
@@ -129,8 +129,7 @@ class Examiner:
 
 def each_once(peptides: Tensor, count: int = PEPTIDES) -> Tensor:
     """The first different ones of peptides, (batch, peptides, slots); all ``PAD`` where there are fewer."""
-    twice = (peptides[:, :, None] == peptides[:, None]).all(3).tril(-1).any(2)
-    peptides = peptides.masked_fill(twice[..., None], PAD)
+    peptides = peptides.masked_fill(are_repeated(peptides)[..., None], PAD)
     order = (peptides == PAD).all(2).long().argsort(dim=1, stable=True)[:, :count]
     peptides = peptides_at(peptides, order)
     return functional.pad(peptides, (0, 0, 0, count - peptides.shape[1]))

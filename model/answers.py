@@ -16,7 +16,7 @@ from model.calibration import Calibration, sigmoid
 from model.decoding import Decoded, DecodingSettings, ExactDecoder
 from model.evidence import SpectrumIndex
 from model.fragmentation import correlation, fitted, likeness, observed_ions
-from model.hypothesis import Hypothesis, peptides_at, with_stop
+from model.hypothesis import Hypothesis, are_among, peptides_at, with_stop
 from model.match_score import fitted_match_score
 from model.neighbour_search import NeighbourSearch
 from model.recursion import EncodedBatch, Network, State
@@ -220,7 +220,7 @@ class Answerer:
         score = _log_probabilities(probability, more)
         off = (masses[more].sum(2) + WATER - index.peptide_mass[:, None]).abs()
         usable = (more != PAD).any(2) & (off <= index.peptide_mass[:, None] * self.decoding.tolerance_ppm * 1e-6)
-        usable &= ~(more[:, :, None] == found.tokens[:, None]).all(3).any(2)
+        usable &= ~are_among(more, found.tokens)
         usable &= ~(found.tokens[:, :1] == GAP).any(2)
         if self.decoding.max_modifications is not None:
             usable &= self.decoder.modifications(more) <= self.decoding.max_modifications
@@ -247,7 +247,7 @@ class Answerer:
             near[self.decoder.modifications(near) > self.decoding.max_modifications] = PAD
         graph = found.tokens[:, self.decoding.candidates :][:, :1]  # all PAD if it is not one of its own
         kept = torch.cat([found.tokens[:, :1], graph], 1)
-        near[(near[:, :, None] == kept[:, None]).all(3).any(2)] = PAD
+        near[are_among(near, kept)] = PAD
         tokens = torch.cat([kept, near], 1)
         order = (tokens == PAD).all(2).long().argsort(dim=1, stable=True)[:, : self.decoding.looks]
         tokens = peptides_at(tokens, order)

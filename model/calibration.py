@@ -19,16 +19,7 @@ from model.review import FEATURES
 
 CALIBRATION_FILE = "calibration.json"
 
-PEPTIDE_FEATURES = (
-    *FEATURES,
-    "likeness",
-    "correlation",
-    "match",
-    "match lead",
-    "lead",
-    "first answer",
-    "charge",
-)
+PEPTIDE_FEATURES = (*FEATURES, "likeness", "correlation", "match", "match lead", "lead", "first answer", "charge")
 """Of a candidate: those of the second look, cosine and correlation of the heights of its ions with those
 expected of it (`model.fragmentation`), its match score (`model.match_score`) and how far that is above the best other
 candidate's, its lead in log-probability over the best other candidate, whether it is

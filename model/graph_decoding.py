@@ -13,7 +13,7 @@ from torch import Tensor
 from data.chemistry import WATER
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
-from model.path_score import PathGains, PathScore, fitted_path_score
+from model.path_score import PathGains, PathScore
 from model.residue_strings import NOMINAL_DA
 
 PRECURSOR_DEVIATION_PPM = 7.0
@@ -48,12 +48,10 @@ class GraphDecoder:
     vocabulary : of the network.
     candidates : (tokens,) int64: those that may be answered; gaps are left out.
     tolerance_ppm : of the precursor's mass.
-    path : scores the peptides; None: with the weights of the package.
+    path : scores the peptides.
     """
 
-    def __init__(
-        self, vocabulary: Vocabulary, candidates: Tensor, tolerance_ppm: float, path: PathScore | None = None
-    ) -> None:
+    def __init__(self, vocabulary: Vocabulary, candidates: Tensor, tolerance_ppm: float, path: PathScore) -> None:
         numbers = [int(number) for number in candidates if int(number) not in (PAD, STOP, GAP)]
         terminal = [number for number in numbers if vocabulary.is_terminal[number]]
         residues = [number for number in numbers if not vocabulary.is_terminal[number]]
@@ -64,7 +62,7 @@ class GraphDecoder:
         self.nominal = (self.mass / NOMINAL_DA).round().long()
         # so many places before that of no mass that every residue has somewhere to come from
         self.zero = max(self.nominal.tolist(), default=0) + _BELOW_ZERO
-        self.path = (path or fitted_path_score(vocabulary)).to(self.device)
+        self.path = path.to(self.device)
 
     @torch.no_grad()
     def __call__(self, evidence: MassEvidence, index: SpectrumIndex, slots: int, count: int) -> GraphAnswers:
@@ -77,7 +75,8 @@ class GraphDecoder:
         count : of answers a spectrum.
         """
         order = index.peptide_mass.argsort()
-        parts = [self._decode(evidence, index.select(rows), slots, count) for rows in order.split(_ROWS)]
+        with torch.autocast(self.device.type, enabled=False):
+            parts = [self._decode(evidence, index.select(rows), slots, count) for rows in order.split(_ROWS)]
         back = order.argsort()
         return GraphAnswers(
             torch.cat([part.tokens for part in parts])[back], torch.cat([part.score for part in parts])[back]

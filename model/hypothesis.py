@@ -79,3 +79,13 @@ def with_stop(tokens: Tensor) -> Tensor:
 def peptides_at(tokens: Tensor, places: Tensor) -> Tensor:
     """Some of the peptides of each spectrum: (batch, peptides, slots) and (batch, places) to (batch, places, slots)."""
     return tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[2]))
+
+
+def are_among(peptides: Tensor, others: Tensor) -> Tensor:
+    """(batch, peptides) bool: which of each spectrum's peptides are among others of it; (batch, ·, slots) both."""
+    return (peptides[:, :, None] == others[:, None]).all(3).any(2)
+
+
+def are_repeated(peptides: Tensor) -> Tensor:
+    """(batch, peptides) bool: which of each spectrum's peptides, (batch, peptides, slots), stand before already."""
+    return (peptides[:, :, None] == peptides[:, None]).all(3).tril(-1).any(2)

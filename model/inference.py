@@ -25,7 +25,7 @@ from model.checkpoint import autocast, load_network
 from model.database_search import Database, best_of_database
 from model.decoding import DecodingSettings
 from model.evidence import SpectrumIndex
-from model.hypothesis import Hypothesis
+from model.hypothesis import Hypothesis, are_among
 from model.memory import is_out_of_memory, release_memory
 from model.offering import fix, offer
 from model.recursion import EncodedBatch, Network, State
@@ -208,8 +208,7 @@ class Sequencer:
         learned_path, count = self.answerer.search.neighbours.path, self.decoding.candidates
         plain = self.network.graph_answers(index, slots, count).tokens
         learned = self.network.graph_answers(index, slots, count, learned_path).tokens
-        known = (learned[:, :, None] == plain[:, None]).all(3).any(2)
-        return torch.cat([plain, learned.masked_fill(known[..., None], PAD)], 1)
+        return torch.cat([plain, learned.masked_fill(are_among(learned, plain)[..., None], PAD)], 1)
 
     def _refine(self, encoded: EncodedBatch, steps: int | None, graph: Tensor | None) -> tuple[State, list[Hypothesis]]:
         """The last state, and the hypothesis after each step."""

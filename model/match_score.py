@@ -15,25 +15,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.chemistry import AMMONIA, CARBON_MONOXIDE, ION_SERIES, PROTON, WATER, fragment_mz
+from data.chemistry import CARBON_MONOXIDE, ION_SERIES, PROTON, WATER, fragment_mz
 from data.vocabulary import PAD, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
 from model.fragmentation import Fragmentation, correlation, fitted, likeness
-from model.peak_lookup import nearest_distance, strongest_within
+from model.ion_peaks import ERROR_PPM, LOSSES, peaks_at
+from model.peak_lookup import nearest_distance
 from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
-_LOSSES = ((0, CARBON_MONOXIDE), (0, WATER), (0, AMMONIA), (1, WATER), (1, AMMONIA))
-"""Place of the series among ``ION_SERIES``, and what it loses, Da."""
 _PER_ION = 6
-SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(_LOSSES) + 1 + 2 + 1
+SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(LOSSES) + 1 + 2 + 1
 WHOLE_FEATURES = 17
 _POSITIONS = 3
 _MEMBERS, _WIDTH = 3, 48
 """Networks side by side, whose scores are averaged: each errs in its own way; and how wide each is."""
 _FARTHEST = 10.0
-_ERROR_PPM = 20.0
 
 
 class MatchScore(nn.Module):
@@ -117,16 +115,16 @@ class MatchScore(nn.Module):
         prefix = evidence.masses[tokens].cumsum(-1)
         asked = evidence.possible_ions(index, tokens)
         mz = torch.stack([fragment_mz(prefix, index.peptide_mass[:, None, None], series) for series in ION_SERIES], -1)
-        height, error = _at(evidence, index, mz.float())
+        height, error = peaks_at(evidence, index, mz.float())
         height, error = height * asked, error * asked
         trust = height.sqrt()
         offset = _mean(error, trust)
         beside = (error - offset[..., None, None]) * (height > 0)
         expected = self.expected(tokens.flatten(0, 1), index.charge.repeat_interleave(tokens.shape[1])).view(mz.shape)
-        losses = torch.stack([mz[..., series] - loss for series, loss in _LOSSES], -1)
-        lost = _at(evidence, index, losses.float())[0] * asked[..., :1]
+        losses = torch.stack([mz[..., series] - loss for series, loss in LOSSES], -1)
+        lost = peaks_at(evidence, index, losses.float())[0] * asked[..., :1]
         immonium = evidence.masses[tokens] - CARBON_MONOXIDE + PROTON
-        small = _at(evidence, index, immonium.float()[..., None])[0] * (tokens != PAD)[..., None]
+        small = peaks_at(evidence, index, immonium.float()[..., None])[0] * (tokens != PAD)[..., None]
         posterior = evidence.posterior(index, prefix) * evidence.is_cleavage(tokens)[..., None]
         per_ion = [height, error, beside, asked.float(), (height > 0).float(), expected.float()]
         slot = torch.cat([*per_ion, lost, small, posterior, path[..., None]], -1)
@@ -159,7 +157,7 @@ class MatchScore(nn.Module):
                 _mean(beside.square(), height.sqrt()),
                 logarithm.sum(2) / count,
                 logarithm.masked_fill(~cleaved, 1.0).amin(2),
-                off.abs() / (index.peptide_mass[:, None] * 1e-6 * _ERROR_PPM),
+                off.abs() / (index.peptide_mass[:, None] * 1e-6 * ERROR_PPM),
                 length / 10,
                 likeness(*pair),
                 correlation(*pair),
@@ -171,15 +169,6 @@ class MatchScore(nn.Module):
             ],
             -1,
         )
-
-
-def _at(evidence: MassEvidence, index: SpectrumIndex, mz: Tensor) -> tuple[Tensor, Tensor]:
-    """Heights at m/z, (batch, ...), and how far off the peaks lie in units of ``_ERROR_PPM``; 0 where there is none."""
-    query = mz.flatten(1)
-    found = strongest_within(index.mz, index.intensity, query, evidence.tolerance_da_at(query))
-    peak = index.mz.gather(1, found.position)
-    error = ((peak - query) / query * (1e6 / _ERROR_PPM)).masked_fill(found.value <= 0, 0.0)
-    return found.value.view(mz.shape), error.view(mz.shape)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

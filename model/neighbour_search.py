@@ -10,7 +10,7 @@ from torch import Tensor
 
 from data.vocabulary import PAD, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
-from model.hypothesis import peptides_at
+from model.hypothesis import are_among, peptides_at
 from model.match_score import MatchScore
 from model.neighbours import Neighbourhood
 from model.path_score import PathGains
@@ -93,7 +93,7 @@ class NeighbourSearch:
             bases = peptides_at(tokens, best.indices).masked_fill(~best.values.isfinite()[..., None], PAD)
             fresh = fresh.scatter(1, best.indices, False)
             new, _ = self.neighbours(bases, gains, index, _NEIGHBOURS)
-            new = new.masked_fill((new[:, :, None] == tokens[:, None]).all(3).any(2)[..., None], PAD)
+            new = new.masked_fill(are_among(new, tokens)[..., None], PAD)
             found = self._scores(evidence, index, gains, new)
             score, kept = torch.cat([score, found], 1).topk(min(_KEPT, score.shape[1] + found.shape[1]), dim=1)
             tokens = peptides_at(torch.cat([tokens, new], 1), kept)

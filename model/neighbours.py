@@ -1,7 +1,7 @@
 """Neighbours of peptides: peptides of the same mass that differ from them in one stretch of one to three residues.
 
 A stretch is replaced by any string of residues that lets the whole weigh what the precursor weighs. What a replacement
-gains is what its cleavages gain in the spectrum graph, less what its residues cost there (`model.graph_decoding`).
+gains is by how much the path score rises (`model.path_score`).
 """
 
 from dataclasses import dataclass, fields
@@ -13,7 +13,7 @@ from torch.nn import functional
 from data.chemistry import ISOTOPE_SPACING, WATER
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.evidence import SpectrumIndex
-from model.hypothesis import peptides_at
+from model.hypothesis import are_among, are_repeated, peptides_at
 from model.path_score import PathGains, PathScore, fitted_path_score
 
 LONGEST = 3
@@ -114,9 +114,8 @@ class Neighbourhood:
         row, place = gain.isfinite().nonzero(as_tuple=True)
         kept = best[row, place]
         tokens[row, place] = self._replaced(of.select(kept), made.string[kept], peptides)
-        known = (tokens[:, :, None] == peptides[:, None]).all(3).any(2)
-        twice = (tokens[:, :, None] == tokens[:, None]).all(3).tril(-1).any(2)
-        gain, order = gain.masked_fill(known | twice, -torch.inf).topk(count, dim=1)
+        known = are_among(tokens, peptides) | are_repeated(tokens)
+        gain, order = gain.masked_fill(known, -torch.inf).topk(count, dim=1)
         tokens = peptides_at(tokens, order)
         return tokens.masked_fill(~gain.isfinite()[..., None], PAD), gain
 

@@ -18,23 +18,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.chemistry import AMMONIA, CARBON_MONOXIDE, ION_SERIES, WATER, fragment_mz
+from data.chemistry import ION_SERIES, fragment_mz
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
-from model.peak_lookup import strongest_within
+from model.ion_peaks import LOSSES, peaks_at
 from model.residue_strings import CARBAMIDOMETHYL
 from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
 GRID_DA = 0.01
-REACH = 2
+_REACH = 2
 """Places of the grid, to either side, at which a cleavage is still that of a node."""
 
 _UNSEEN = 1e-4
 """Posterior that counts as nothing seen."""
 _LEAST_POSTERIOR = 1e-6
-NODES = 256
+_NODES = 256
 """Of a spectrum, the most probable."""
 _CLEAVAGE_DEVIATION_DA = 0.006
 _RESIDUE_COST, _TERMINAL_COST = 2.0, 4.0
@@ -75,9 +75,7 @@ _MODIFIED = {CARBAMIDOMETHYL: 1.0, "C": 0.02, "M[UNIMOD:35]": 0.15, "N[UNIMOD:7]
 _SELDOM = 0.02
 """Of other modified residues."""
 
-_LOSSES = ((0, CARBON_MONOXIDE), (0, WATER), (0, AMMONIA), (1, WATER), (1, AMMONIA))
-_ERROR_PPM = 20.0
-FEATURES = 4 * len(ION_SERIES) + len(_LOSSES) + 8
+FEATURES = 4 * len(ION_SERIES) + len(LOSSES) + 8
 _WIDTH, RANK = 48, 8
 _SCALE = 0.25
 _KINDS = len(_LETTERS) + 3
@@ -157,7 +155,7 @@ class PathScore(nn.Module):
         self.register_buffer("kind", _kinds(vocabulary), persistent=False)
         cost = torch.zeros(len(vocabulary))
         for number in range(STOP + 1, len(vocabulary)):
-            cost[number] = 0.0 if number == GAP else token_cost(vocabulary, number)
+            cost[number] = 0.0 if number == GAP else _token_cost(vocabulary, number)
         self.register_buffer("cost", cost, persistent=False)
         if learned:
             self.register_buffer("mean", torch.zeros(FEATURES))
@@ -181,8 +179,9 @@ class PathScore(nn.Module):
         mz = torch.stack([fragment_mz(mass, whole, series) for series in ION_SERIES], -1)
         charges = torch.tensor([series.charge for series in ION_SERIES], device=mass.device)
         asked = (index.fragment_charge[:, None, None] >= charges).expand(mz.shape)
-        height, error = _at(evidence, index, mz)
-        lost, _ = _at(evidence, index, torch.stack([mz[..., series] - loss for series, loss in _LOSSES], -1))
+        height, error = peaks_at(evidence, index, mz.float())
+        losses = torch.stack([mz[..., series] - loss for series, loss in LOSSES], -1)
+        lost, _ = peaks_at(evidence, index, losses.float())
         posterior = nodes.posterior
         z = index.charge[:, None]
         places = [
@@ -259,7 +258,7 @@ class PathScore(nn.Module):
 
 def most_probable(index: SpectrumIndex) -> Nodes:
     """The nodes of a spectrum graph that have the highest posterior."""
-    posterior, place = index.node_posterior.topk(min(NODES, index.node_posterior.shape[1]), dim=1)
+    posterior, place = index.node_posterior.topk(min(_NODES, index.node_posterior.shape[1]), dim=1)
     mass = index.node_mass.gather(1, place)
     there = mass.isfinite() & (mass > 0)
     return Nodes(mass.masked_fill(~there, 0.0), posterior.masked_fill(~there, 0.0))
@@ -275,7 +274,7 @@ def node_grid(nodes: Nodes, peptide_mass: Tensor) -> tuple[Tensor, Tensor]:
     """
     mass, count = nodes.mass / GRID_DA, nodes.mass.shape[1]
     shape, device = (len(mass), int(peptide_mass.max() / GRID_DA) + 8), mass.device
-    offsets = torch.arange(-REACH, REACH + 1, device=device)[:, None]
+    offsets = torch.arange(-_REACH, _REACH + 1, device=device)[:, None]
     there = (mass.round().long()[:, None] + offsets).clamp(0, shape[1] - 1)
     missed = (there - mass[:, None]) * (GRID_DA / _CLEAVAGE_DEVIATION_DA)
     worth = (_seen(nodes.posterior, _LEAST_POSTERIOR)[:, None] - missed.square() / 2).flatten(1)
@@ -291,13 +290,6 @@ def _seen(posterior: Tensor, nothing: float) -> Tensor:
     return ((posterior + nothing) / nothing).log()
 
 
-def _at(evidence: MassEvidence, index: SpectrumIndex, mz: Tensor) -> tuple[Tensor, Tensor]:
-    query = mz.float().flatten(1)
-    found = strongest_within(index.mz, index.intensity, query, evidence.tolerance_da_at(query))
-    error = (found.distance / query * (1e6 / _ERROR_PPM)).masked_fill(found.value <= 0, 0.0)
-    return found.value.view(mz.shape), error.view(mz.shape)
-
-
 def _kinds(vocabulary: Vocabulary) -> Tensor:
     kind = torch.zeros(len(vocabulary), _KINDS)
     for number, token in enumerate(vocabulary.tokens):
@@ -310,7 +302,7 @@ def _kinds(vocabulary: Vocabulary) -> Tensor:
     return kind
 
 
-def token_cost(vocabulary: Vocabulary, number: int) -> float:
+def _token_cost(vocabulary: Vocabulary, number: int) -> float:
     """Minus the logarithm of a token's frequency, and so much that a residue of mean frequency costs the usual."""
     token = vocabulary.tokens[number]
     if token.is_terminal:

@@ -267,8 +267,7 @@ class Network(nn.Module):
         """
         path = path or plain_path_score(self.vocabulary)
         decoder = GraphDecoder(self.vocabulary, self.candidates, self.settings.closure_tolerance_ppm, path)
-        with torch.autocast(self.candidates.device.type, enabled=False):
-            return decoder(self.mass_evidence, index, slots, count)
+        return decoder(self.mass_evidence, index, slots, count)
 
     def begin(self, index: SpectrumIndex, slots: int | None = None, graph: Tensor | None = None) -> State:
         """The state that the recursion starts from.
