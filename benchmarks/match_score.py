@@ -34,8 +34,8 @@ PEPTIDES = 32
 """Of a spectrum, the right one among them."""
 _GRAPH_ANSWERS = 4
 """By each of both path scores."""
-_MEASURED_SHARE = 0.35
-_ROWS, _RATE, _WEIGHT_DECAY = 48, 3e-3, 0.05
+_MEASURED_SHARE = 0.4
+_ROWS, _RATE, _WEIGHT_DECAY = 48, 3e-3, 0.1
 LIGHT = UniformNoise(noise_peaks=4, peak_dropout=0.12, peak_error_ppm=1.0, intensity_sigma=0.2)
 """Of further copies of the measured spectra: there are few."""
 

@@ -23,19 +23,21 @@ from data.vocabulary import PAD, VOCABULARY
 from model.evidence import MassEvidence
 from model.graph_decoding import PRECURSOR_DEVIATION_PPM, GraphDecoder
 from model.neighbours import Neighbourhood
-from model.path_score import GRID_DA, WEIGHTS_FILE, PathScore, most_probable, node_grid
+from model.path_score import GRID_DA, WEIGHTS_FILE, PathScore, most_probable, node_deviation_da, node_grid
 from model.spectra import Spectra
 from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
 
 _GRAPH_ANSWERS = 12
-_MEASURED_SHARE = 0.35
-_ROWS, _RATE, _WEIGHT_DECAY = 48, 2e-3, 0.02
-_PREDICTED = 2200
-"""Spectra of each round, beside all measured ones."""
+_MEASURED_SHARE = 0.5
+_HIGHLY_CHARGED = 2
+"""Further copies of measured spectra of three charges and more: there are few."""
+_ROWS, _RATE, _WEIGHT_DECAY = 48, 2e-3, 0.15
+_PREDICTED = 4500
+"""Spectra of each round, beside the measured ones."""
 _UPDATES = (1200, 1200, 4000)
 """Of ``_ROWS`` spectra, in each round."""
-_HOPELESS = 0.1
+_HOPELESS = 0.05
 """Probability of the right peptide well below which a spectrum teaches nothing: where hardly an ion is seen, another
 peptide always explains the peaks better, and learning from that spoils what the others teach."""
 
@@ -49,7 +51,7 @@ class Questions:
     tokens : (spectra, peptides, slots) uint8, all ``PAD`` where there are fewer.
     feature, posterior : (spectra, nodes, FEATURES) float16, (spectra, nodes), of the graph's nodes.
     node : (spectra, peptides, slots) int16, of the cleavage behind each slot, -1 for none.
-    missed : (spectra, peptides, slots) float16, by how many places of the grid.
+    missed : (spectra, peptides, slots) float16, in units of the usual deviation.
     off : (spectra, peptides), what the peptide's mass costs.
     """
 
@@ -96,11 +98,12 @@ class Examiner:
         near = [neighbours(of, gains, index, count)[0] for of, count in ((own, 10), (graph[:, :2], 12))]
         peptides = each_once(torch.cat([own, graph, *near], 1))
         nodes = most_probable(index)
-        grid, _ = node_grid(nodes, index.peptide_mass)
+        deviation_da = node_deviation_da(index)
+        grid, _ = node_grid(nodes, index.peptide_mass, deviation_da)
         mass = self.evidence.masses[peptides].cumsum(2)
         place = (mass / GRID_DA).round().long().clamp(0, grid.shape[1] - 1).flatten(1)
         node = grid.gather(1, place).long()
-        missed = place - functional.pad(nodes.mass, (0, 1)).gather(1, node) / GRID_DA
+        missed = (place * GRID_DA - functional.pad(nodes.mass, (0, 1)).gather(1, node)) / deviation_da
         node = node.masked_fill(node == nodes.mass.shape[1], -1).view(peptides.shape)
         node = node.masked_fill(~self.evidence.is_cleavage(peptides), -1)
         off = (mass[..., -1] + WATER - index.peptide_mass[:, None]) / index.peptide_mass[:, None] * 1e6
@@ -180,10 +183,12 @@ def main() -> None:
     others = predicted(given.unseen.select(rng.permutation(len(given.unseen))[:600]), params, rng)
     examiner = Examiner(params)
     ask, of_measured, of_predicted = examiner.ask, [], []
+    highly_charged = np.flatnonzero(given.ours.peaks.charge > 2)
+    ours = given.ours.select(np.concatenate([np.arange(len(given.ours)), *[highly_charged] * _HIGHLY_CHARGED]))
     for updates in _UPDATES:
-        level = rng.uniform(0.2, 1.0, len(given.ours)) * (rng.random(len(given.ours)) < 0.5)
+        level = rng.uniform(0.2, 1.0, len(ours)) * (rng.random(len(ours)) < 0.5)
         some = predicted(given.training.select(rng.permutation(len(given.training))[:_PREDICTED]), params, rng)
-        of_measured.append(ask(with_noise(given.ours, LIGHT.settings(), level, rng)))
+        of_measured.append(ask(with_noise(ours, LIGHT.settings(), level, rng)))
         of_predicted.append(ask([batch for of in some.values() for batch in of]))
         fit(examiner.path, joined(of_measured), joined(of_predicted), updates, params.seed)
     kept = {name: weight.bfloat16() for name, weight in examiner.path.state_dict().items()}

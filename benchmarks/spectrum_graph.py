@@ -23,6 +23,7 @@ from data.preprocessing import preprocess
 from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import GAP, PAD, STOP, VOCABULARY
 from model.evidence import MassEvidence
+from model.mass_accuracy import deviation_ppm
 from model.metrics import area_under_roc
 from model.peak_reading import FEATURES, HIDDEN, READINGS, WEIGHTS_FILE, PeakReader
 from model.spectra import Spectra, to_spectra
@@ -96,8 +97,7 @@ class Judge:
     """Reads batches as a network with these parameters does."""
 
     def __init__(self, params: Params) -> None:
-        network = replace(params.network, spectrum_graph=False, start="empty")
-        self.tolerance = MassEvidence(network, VOCABULARY).tolerance_da_at
+        self.evidence = MassEvidence(replace(params.network, spectrum_graph=True), VOCABULARY)
         self.graph = SpectrumGraph(VOCABULARY)
         self.slots = params.network.slots
         answered = [token != GAP and VOCABULARY.tokens[token].text != "C" for token in range(len(VOCABULARY))]
@@ -112,14 +112,14 @@ class Judge:
     def arguments(self, spectra: Spectra) -> tuple[Tensor, ...]:
         """What the graph reads of a batch."""
         mass = neutral_mass(spectra.precursor_mz, spectra.charge)
-        tolerance = self.tolerance(spectra.mz.float().clamp(max=1e5))
-        return spectra.mz, spectra.intensity, mass, spectra.charge, tolerance
+        deviation = deviation_ppm(spectra.mz, spectra.intensity, spectra.charge, self.reader.residues)
+        return self.evidence.graph_arguments(spectra.mz, spectra.intensity, mass, spectra.charge, deviation)
 
     def rows(self, of: list[Batch]) -> Rows:
         """Everything to fit on."""
         parts: list[Rows] = [[] for _ in READINGS]
         for spectra, tokens in of:
-            mass, feature, possible = self.reader.features(*self.arguments(spectra))
+            mass, feature, possible = self.reader.features(*self.arguments(spectra)[:-1])
             right = is_cleavage(mass.flatten(1), tokens).view(mass.shape)
             for reading, found in enumerate(parts):
                 kept = possible[:, reading]
@@ -130,8 +130,8 @@ class Judge:
         """Print how well intensity, the reading of a peak alone and the graph tell cleavages from other nodes."""
         found: dict[str, list[Tensor]] = {"intensity": [], "reading": [], "graph": [], "right": []}
         for spectra, tokens in of:
-            mass, logit, _ = (part.flatten(1) for part in self.reader(*self.arguments(spectra)))
-            ordered, posterior = self.graph(*self.arguments(spectra))
+            mass, logit, _ = (part.flatten(1) for part in self.reader(*self.arguments(spectra)[:-1]))
+            ordered, posterior, _, _ = self.graph(*self.arguments(spectra))
             order, kept = mass.argsort(dim=1), ordered.isfinite()
             intensity = spectra.intensity.repeat(1, len(READINGS))
             right = is_cleavage(mass.gather(1, order), tokens)

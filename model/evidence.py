@@ -10,9 +10,10 @@ from torch import Tensor
 from data.chemistry import ION_SERIES, WATER, fragment_mz, neutral_mass
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.hypothesis import Hypothesis
+from model.mass_accuracy import DEVIATIONS_PPM, deviation_ppm
 from model.peak_lookup import isotope_marks, strongest_within
 from model.settings import NetworkSettings
-from model.spectrum_graph import SpectrumGraph
+from model.spectrum_graph import SpectrumGraph, no_graph
 
 SERIES_FEATURES = len(ION_SERIES)
 """The first features of a candidate: intensity per ion series."""
@@ -41,6 +42,10 @@ _LEAST_POSTERIOR = 1e-4
 """Below it all probabilities count as none."""
 
 _FRAGMENT_CHARGES = tuple(sorted({series.charge for series in ION_SERIES}))
+_DEVIATIONS, _LEAST_TOLERANCE_PPM = 4.0, 8.0
+"""So many standard deviations off a peak may lie, and so much in any case."""
+_LOW_MZ = 400.0
+"""Th, below which the tolerance no longer falls: rounded m/z are as far off there as anywhere."""
 _SINGLY_CHARGED = tuple(series for series in ION_SERIES if series.charge == 1)
 
 
@@ -82,6 +87,9 @@ class SpectrumIndex:
     isotope : (batch, charges × peaks) float32: for each fragment charge, 1 for a peak that has an isotope behind it,
         −1 for one that is itself a later isotope, 0 for neither or both; none for a network without isotope evidence.
     node_mass, node_posterior : (batch, nodes) float32, Da and 0…1, of `model.spectrum_graph`; none where it is off.
+    reading, elsewhere : (batch, readings, peaks) float32, of the same: `GraphReading.logit` and ``elsewhere``; 0 where
+        it is off.
+    deviation_ppm : (batch,) float32, of the m/z of peaks, by `model.mass_accuracy`; the largest where the graph is off.
     """
 
     mz: Tensor
@@ -94,6 +102,9 @@ class SpectrumIndex:
     isotope: Tensor
     node_mass: Tensor
     node_posterior: Tensor
+    reading: Tensor
+    elsewhere: Tensor
+    deviation_ppm: Tensor
 
     def select(self, rows: Tensor) -> "SpectrumIndex":
         """The spectra of these rows."""
@@ -165,10 +176,11 @@ class MassEvidence(torch.nn.Module):
         """
         peptide_mass = neutral_mass(precursor_mz, charge)
         nodes, heights = self._ahead_nodes(mz, intensity, peptide_mass)
-        node_mass = node_posterior = intensity[:, :0]
+        graph = no_graph(intensity)
+        deviation = torch.full_like(intensity[:, 0], DEVIATIONS_PPM[-1])
         if self.graph is not None:
-            tolerance_da = self.tolerance_da_at(mz.float().clamp(max=1e5))
-            node_mass, node_posterior = self.graph(mz, intensity, peptide_mass, charge, tolerance_da)
+            deviation = deviation_ppm(mz, intensity, charge, self.graph.reader.residues)
+            graph = self.graph(*self.graph_arguments(mz, intensity, peptide_mass, charge, deviation))
         return SpectrumIndex(
             mz=mz.float().contiguous(),
             intensity=intensity,
@@ -178,9 +190,19 @@ class MassEvidence(torch.nn.Module):
             ahead_mass=nodes,
             ahead_intensity=heights,
             isotope=self._isotopes(mz, intensity),
-            node_mass=node_mass,
-            node_posterior=node_posterior,
+            node_mass=graph.mass,
+            node_posterior=graph.posterior,
+            reading=graph.logit,
+            elsewhere=graph.elsewhere,
+            deviation_ppm=deviation,
         )
+
+    def graph_arguments(
+        self, mz: Tensor, intensity: Tensor, peptide_mass: Tensor, charge: Tensor, deviation: Tensor
+    ) -> tuple[Tensor, ...]:
+        """What the graph reads of spectra whose m/z deviate so, ppm."""
+        tolerance_da = self.narrow_da_at(mz.float().clamp(max=1e5), deviation)
+        return mz, intensity, peptide_mass, charge, tolerance_da, deviation
 
     def _isotopes(self, mz: Tensor, intensity: Tensor) -> Tensor:
         """Which peaks have an isotope behind them, and which are one; as `SpectrumIndex.isotope`."""
@@ -272,12 +294,18 @@ class MassEvidence(torch.nn.Module):
         parts = [intensity, error, meets[..., None].float()]
         return [part * anchored for part in parts], [part * anchored for part in more]
 
-    def posterior(self, index: SpectrumIndex, cleavage: Tensor) -> Tensor:
-        """The graph's probability of cleavages, Da, (batch, ...), as it is and as logarithm; (..., GRAPH_FEATURES)."""
+    def posterior(self, index: SpectrumIndex, cleavage: Tensor, tolerance_da: Tensor | None = None) -> Tensor:
+        """The graph's probability of cleavages, Da, (batch, ...), as it is and as logarithm; (..., GRAPH_FEATURES).
+
+        Parameters
+        ----------
+        tolerance_da : (batch, ...); None: as that of peaks at these m/z.
+        """
         if self.graph is None:
             return cleavage.new_zeros(*cleavage.shape, 0, dtype=torch.float32)
         query = cleavage.float().flatten(1)
-        found = strongest_within(index.node_mass, index.node_posterior, query, self.tolerance_da_at(query)).value
+        within = self.tolerance_da_at(query) if tolerance_da is None else tolerance_da.flatten(1)
+        found = strongest_within(index.node_mass, index.node_posterior, query, within).value
         logarithm = (found + _LEAST_POSTERIOR).log10() / -math.log10(_LEAST_POSTERIOR) + 1
         return torch.stack([found, logarithm], -1).view(*cleavage.shape, GRAPH_FEATURES)
 
@@ -322,6 +350,18 @@ class MassEvidence(torch.nn.Module):
         if self.settings.fragment_tolerance_unit == "Da":
             return torch.full_like(mz, max(tolerance, self.settings.fragment_tolerance_min_da))
         return (mz * (tolerance * 1e-6)).clamp(min=self.settings.fragment_tolerance_min_da)
+
+    def narrow_da_at(self, mz: Tensor, deviation_ppm: Tensor) -> Tensor:
+        """As `tolerance_da_at`, and no more than the accuracy of each spectrum asks for.
+
+        Parameters
+        ----------
+        mz : (batch, ...).
+        deviation_ppm : (batch,), as `SpectrumIndex.deviation_ppm`.
+        """
+        widest = (_DEVIATIONS * deviation_ppm).clamp(min=_LEAST_TOLERANCE_PPM).view(-1, *[1] * (mz.dim() - 1))
+        narrow: Tensor = widest * 1e-6 * mz.clamp(min=_LOW_MZ)
+        return torch.minimum(narrow, self.tolerance_da_at(mz))
 
     def _ahead(self, index: SpectrumIndex, cleavage: Tensor) -> Tensor:
         """Strongest peak that one more residue would explain; shape of ``cleavage``."""

@@ -19,19 +19,22 @@ from data.chemistry import CARBON_MONOXIDE, ION_SERIES, PROTON, WATER, fragment_
 from data.vocabulary import PAD, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
 from model.fragmentation import Fragmentation, correlation, fitted, likeness
-from model.ion_peaks import ERROR_PPM, LOSSES, peaks_at
+from model.ion_peaks import LOSSES, IonPeaks, peaks_at, readings_at
 from model.peak_lookup import nearest_distance
 from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
-_PER_ION = 6
+_PER_ION = 9
 SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(LOSSES) + 1 + 2 + 1
-WHOLE_FEATURES = 17
+WHOLE_FEATURES = 19
 _POSITIONS = 3
+_ERROR_PPM = 20.0
 _MEMBERS, _WIDTH = 3, 48
 """Networks side by side, whose scores are averaged: each errs in its own way; and how wide each is."""
 _FARTHEST = 10.0
+_LEAST_NODE_DA = 0.012
+"""Within which a node of the graph is that of a cleavage: the precursor's error counts, too."""
 
 
 class MatchScore(nn.Module):
@@ -114,21 +117,28 @@ class MatchScore(nn.Module):
         """
         prefix = evidence.masses[tokens].cumsum(-1)
         asked = evidence.possible_ions(index, tokens)
-        mz = torch.stack([fragment_mz(prefix, index.peptide_mass[:, None, None], series) for series in ION_SERIES], -1)
-        height, error = peaks_at(evidence, index, mz.float())
-        height, error = height * asked, error * asked
+        # y ions by the peptide's own mass: what is off in the precursor's would be far off where they are light
+        mz = torch.stack([fragment_mz(prefix, prefix[..., -1:] + WATER, series) for series in ION_SERIES], -1)
+        peaks = peaks_at(evidence, index, mz.float())
+        height, error = peaks.height * asked, peaks.error * asked
+        peaks = IonPeaks(height, error, peaks.position)
+        shared = _shared(peaks, index.mz.shape[1])
         trust = height.sqrt()
         offset = _mean(error, trust)
         beside = (error - offset[..., None, None]) * (height > 0)
         expected = self.expected(tokens.flatten(0, 1), index.charge.repeat_interleave(tokens.shape[1])).view(mz.shape)
         losses = torch.stack([mz[..., series] - loss for series, loss in LOSSES], -1)
-        lost = peaks_at(evidence, index, losses.float())[0] * asked[..., :1]
+        lost = peaks_at(evidence, index, losses.float()).height * asked[..., :1]
         immonium = evidence.masses[tokens] - CARBON_MONOXIDE + PROTON
-        small = peaks_at(evidence, index, immonium.float()[..., None])[0] * (tokens != PAD)[..., None]
-        posterior = evidence.posterior(index, prefix) * evidence.is_cleavage(tokens)[..., None]
-        per_ion = [height, error, beside, asked.float(), (height > 0).float(), expected.float()]
+        small = peaks_at(evidence, index, immonium.float()[..., None]).height * (tokens != PAD)[..., None]
+        within = evidence.narrow_da_at(prefix.float(), index.deviation_ppm).clamp(min=_LEAST_NODE_DA)
+        posterior = evidence.posterior(index, prefix, within) * evidence.is_cleavage(tokens)[..., None]
+        read = readings_at(index, peaks)
+        per_ion = [height, error, beside, asked.float(), (height > 0).float(), expected.float(), *read, shared]
         slot = torch.cat([*per_ion, lost, small, posterior, path[..., None]], -1)
-        whole = self._whole(evidence, index, tokens, (mz.float(), height, beside, expected, asked), posterior, path)
+        whole = self._whole(
+            evidence, index, tokens, (mz.float(), height, beside, expected, asked, shared), posterior, path
+        )
         return slot.float(), whole.float()
 
     def _whole(
@@ -140,7 +150,7 @@ class MatchScore(nn.Module):
         posterior: Tensor,
         path: Tensor,
     ) -> Tensor:
-        mz, height, beside, expected, asked = ions
+        mz, height, beside, expected, asked, shared = ions
         charge, score = index.charge, path.sum(2)
         cleaved = evidence.is_cleavage(tokens)
         count = cleaved.sum(2).clamp(min=1)
@@ -157,18 +167,27 @@ class MatchScore(nn.Module):
                 _mean(beside.square(), height.sqrt()),
                 logarithm.sum(2) / count,
                 logarithm.masked_fill(~cleaved, 1.0).amin(2),
-                off.abs() / (index.peptide_mass[:, None] * 1e-6 * ERROR_PPM),
+                off.abs() / (index.peptide_mass[:, None] * 1e-6 * _ERROR_PPM),
                 length / 10,
                 likeness(*pair),
                 correlation(*pair),
                 *(((charge == number)[:, None]).expand_as(length) for number in (1, 2, 3)),
                 (charge > 3)[:, None].expand_as(length),
                 (index.peptide_mass[:, None] / 2000).expand_as(length),
+                (shared * found).sum((2, 3)) / found.sum((2, 3)).clamp(min=1),
+                index.deviation_ppm.log()[:, None].expand_as(length),
                 score / 10,
                 score / length.clamp(min=1),
             ],
             -1,
         )
+
+
+def _shared(peaks: IonPeaks, count: int) -> Tensor:
+    """How many other ions of the same peptide, (batch, peptides, slots, series), lie at the peak of each."""
+    there, position = (peaks.height > 0).flatten(2), peaks.position.flatten(2)
+    uses = peaks.height.new_zeros(*there.shape[:2], count).scatter_add(2, position, there.to(peaks.height.dtype))
+    return ((uses.gather(2, position) - 1).clamp(min=0) * there).view(peaks.height.shape)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -182,7 +201,7 @@ def _explained(evidence: MassEvidence, index: SpectrumIndex, mz: Tensor) -> Tens
     peaks = index.mz.clamp(max=1e5)
     query = peaks[:, None].expand(-1, ions.shape[1], -1)
     distance = nearest_distance(ions.flatten(0, 1), query.flatten(0, 1)).view(query.shape)
-    near = distance <= evidence.tolerance_da_at(peaks)[:, None]
+    near = distance <= evidence.narrow_da_at(peaks, index.deviation_ppm)[:, None]
     return (near * index.intensity[:, None]).sum(2) / index.intensity.sum(1).clamp(min=1e-6)[:, None]
 
 

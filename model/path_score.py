@@ -21,14 +21,14 @@ from torch.nn import functional
 from data.chemistry import ION_SERIES, fragment_mz
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
-from model.ion_peaks import LOSSES, peaks_at
+from model.ion_peaks import LOSSES, peaks_at, readings_at
 from model.residue_strings import CARBAMIDOMETHYL
 from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
-GRID_DA = 0.01
-_REACH = 2
+GRID_DA = 0.005
+_REACH = 4
 """Places of the grid, to either side, at which a cleavage is still that of a node."""
 
 _UNSEEN = 1e-4
@@ -36,7 +36,9 @@ _UNSEEN = 1e-4
 _LEAST_POSTERIOR = 1e-6
 _NODES = 256
 """Of a spectrum, the most probable."""
-_CLEAVAGE_DEVIATION_DA = 0.006
+_DEVIATION_DA, _MOST_DEVIATION_DA = 0.002, 0.006
+_FRAGMENT_MZ = 600.0
+"""Th, of a usual fragment: of so much the accuracy of a spectrum, in ppm, is taken."""
 _RESIDUE_COST, _TERMINAL_COST = 2.0, 4.0
 """Of a residue of mean frequency, and of a terminal modification."""
 
@@ -75,7 +77,7 @@ _MODIFIED = {CARBAMIDOMETHYL: 1.0, "C": 0.02, "M[UNIMOD:35]": 0.15, "N[UNIMOD:7]
 _SELDOM = 0.02
 """Of other modified residues."""
 
-FEATURES = 4 * len(ION_SERIES) + len(LOSSES) + 8
+FEATURES = 6 * len(ION_SERIES) + len(LOSSES) + 9
 _WIDTH, RANK = 48, 8
 _SCALE = 0.25
 _KINDS = len(_LETTERS) + 3
@@ -169,7 +171,7 @@ class PathScore(nn.Module):
         self.pair = nn.Parameter(torch.zeros(_KINDS, _KINDS))
         self.residue = nn.Parameter(torch.zeros(_KINDS))
         self.end = nn.Parameter(torch.zeros(_KINDS))
-        self.missed = nn.Parameter(torch.tensor(_SCALE * (GRID_DA / _CLEAVAGE_DEVIATION_DA) ** 2 / 2))
+        self.missed = nn.Parameter(torch.tensor(_SCALE / 2))
 
     @torch.no_grad()
     def features(self, evidence: MassEvidence, index: SpectrumIndex, nodes: Nodes) -> Tensor:
@@ -179,9 +181,10 @@ class PathScore(nn.Module):
         mz = torch.stack([fragment_mz(mass, whole, series) for series in ION_SERIES], -1)
         charges = torch.tensor([series.charge for series in ION_SERIES], device=mass.device)
         asked = (index.fragment_charge[:, None, None] >= charges).expand(mz.shape)
-        height, error = peaks_at(evidence, index, mz.float())
+        peaks = peaks_at(evidence, index, mz.float())
+        height, error, _ = peaks
         losses = torch.stack([mz[..., series] - loss for series, loss in LOSSES], -1)
-        lost, _ = peaks_at(evidence, index, losses.float())
+        lost = peaks_at(evidence, index, losses.float()).height
         posterior = nodes.posterior
         z = index.charge[:, None]
         places = [
@@ -192,8 +195,10 @@ class PathScore(nn.Module):
             (whole - mass) / 1000,
             *((z == number).expand_as(mass) for number in (2, 3)),
             (z > 3).expand_as(mass),
+            index.deviation_ppm.log()[:, None].expand_as(mass),
         ]
-        columns = [height * asked, error.abs() * asked, asked, (height > 0) & asked, lost]
+        read = [of * asked for of in readings_at(index, peaks)]
+        columns = [height * asked, error.abs() * asked, asked, (height > 0) & asked, *read, lost]
         return torch.cat([*(column.float() for column in columns), torch.stack([p.float() for p in places], -1)], -1)
 
     def of_nodes(self, feature: Tensor, posterior: Tensor) -> tuple[Tensor, Tensor]:
@@ -213,9 +218,10 @@ class PathScore(nn.Module):
         nodes = most_probable(index)
         gain, turn = self._read(evidence, index, nodes)
         gain, turn = functional.pad(gain, (0, 1)), functional.pad(turn, (0, 0, 0, 1))  # behind them what no node gains
-        node, there = node_grid(nodes, index.peptide_mass)
+        deviation_da = node_deviation_da(index)
+        node, there = node_grid(nodes, index.peptide_mass, deviation_da)
         near = node.gather(1, there).long()
-        missed = there - functional.pad(nodes.mass, (0, 1)).gather(1, near) / GRID_DA
+        missed = (there * GRID_DA - functional.pad(nodes.mass, (0, 1)).gather(1, near)) / deviation_da
         value = gain.gather(1, near) - self.missed * missed.square() * (near < nodes.mass.shape[1])
         cleavage = torch.zeros(node.shape, device=node.device).scatter(1, there, value)
         return PathGains(cleavage, node, turn)
@@ -264,7 +270,13 @@ def most_probable(index: SpectrumIndex) -> Nodes:
     return Nodes(mass.masked_fill(~there, 0.0), posterior.masked_fill(~there, 0.0))
 
 
-def node_grid(nodes: Nodes, peptide_mass: Tensor) -> tuple[Tensor, Tensor]:
+def node_deviation_da(index: SpectrumIndex) -> Tensor:
+    """How far from a node its cleavage's mass usually lies; (batch, 1), Da."""
+    deviation_da = _DEVIATION_DA + index.deviation_ppm[:, None] * (1e-6 * _FRAGMENT_MZ)
+    return deviation_da.clamp(max=_MOST_DEVIATION_DA)
+
+
+def node_grid(nodes: Nodes, peptide_mass: Tensor, deviation_da: Tensor) -> tuple[Tensor, Tensor]:
     """Which node the cleavages of each mass belong to: the most probable one near it.
 
     Returns
@@ -276,7 +288,7 @@ def node_grid(nodes: Nodes, peptide_mass: Tensor) -> tuple[Tensor, Tensor]:
     shape, device = (len(mass), int(peptide_mass.max() / GRID_DA) + 8), mass.device
     offsets = torch.arange(-_REACH, _REACH + 1, device=device)[:, None]
     there = (mass.round().long()[:, None] + offsets).clamp(0, shape[1] - 1)
-    missed = (there - mass[:, None]) * (GRID_DA / _CLEAVAGE_DEVIATION_DA)
+    missed = (there - mass[:, None]) * (GRID_DA / deviation_da[..., None])
     worth = (_seen(nodes.posterior, _LEAST_POSTERIOR)[:, None] - missed.square() / 2).flatten(1)
     there = there.flatten(1)
     best = torch.zeros(shape, device=device).scatter_reduce(1, there, worth, "amax")

@@ -16,7 +16,7 @@ from torch.nn import functional
 from data.chemistry import AMMONIA, CARBON_MONOXIDE, ISOTOPE_SPACING, PROTON, WATER, neutral_mass
 from data.vocabulary import GAP, STOP, Vocabulary
 from model.peak_lookup import strongest_within
-from model.residue_strings import CARBAMIDOMETHYL, GRID_DA, NOMINAL_DA, string_tables, table_at
+from model.residue_strings import CARBAMIDOMETHYL, GRID_DA, NOMINAL_DA, StringTables, string_tables, table_at
 from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
@@ -29,6 +29,8 @@ FEATURES = 63
 
 HIDDEN = 64
 
+_PRECURSOR_PPM = 4.0
+"""By which the precursor's mass is off at most, as a rule."""
 _LEAST_PIECE_DA = 40.0
 _USUAL = (CARBAMIDOMETHYL, "M[UNIMOD:35]")
 """Modified residues among those that a peak is followed by."""
@@ -56,9 +58,15 @@ class _Peaks:
         """Height of the peak at each m/z, (batch, peaks)."""
         return self.near(query[..., None])[0][..., 0]
 
-    def near(self, query: Tensor) -> tuple[Tensor, Tensor]:
-        """Heights of the peaks at m/z, (batch, peaks, queries), and how near they lie, 1 exact."""
-        tolerance = self.tolerance_da[..., None].expand_as(query).flatten(1)
+    def near(self, query: Tensor, more_da: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Heights of the peaks at m/z, (batch, peaks, queries), and how near they lie, 1 exact.
+
+        Parameters
+        ----------
+        more_da : (batch,), by which they may lie farther off.
+        """
+        tolerance = self.tolerance_da if more_da is None else self.tolerance_da + more_da[:, None].float()
+        tolerance = tolerance[..., None].expand_as(query).flatten(1)
         keys = self.mz.float().contiguous()
         found = strongest_within(keys, self.intensity, query.float().flatten(1).contiguous(), tolerance)
         closeness = (1 - found.distance / tolerance) * (found.value > 0)
@@ -96,7 +104,7 @@ class PeakReader(nn.Module):
         ]
         masses = torch.as_tensor(vocabulary.masses)
         self.register_buffer("residues", masses[tokens].unique(), persistent=False)
-        tables = string_tables(vocabulary)
+        tables = StringTables(*(table[0] for table in string_tables(vocabulary)))
         tryptic = torch.zeros_like(tables.inner)
         for number in tokens:
             if vocabulary.tokens[number].text in ("K", "R"):
@@ -235,7 +243,8 @@ def _partners(peaks: _Peaks, charge: int) -> list[Tensor]:
     """The complement, of one charge and of two, and the same ion of the other charge."""
     neutral = neutral_mass(peaks.mz, charge)
     rest = peaks.peptide_mass[:, None] - neutral
-    height, closeness = peaks.near(torch.stack([rest + PROTON, rest / 2 + PROTON], -1))
+    more_da = peaks.peptide_mass * (1e-6 * _PRECURSOR_PPM)
+    height, closeness = peaks.near(torch.stack([rest + PROTON, rest / 2 + PROTON], -1), more_da)
     same = peaks.at(neutral / (3 - charge) + PROTON)
     return [*height.unbind(-1), *(height > 0).unbind(-1), *closeness.unbind(-1), same, same > 0]
 

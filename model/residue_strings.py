@@ -20,14 +20,14 @@ _MISSED = 0.5
 """Share of cleavages that leave no peak, where a string of residues is read as one distance."""
 _MODIFIED = 0.04
 """Weight of a modified residue against a plain one."""
-_SPREAD_DA = ((0.75, 0.004), (0.25, 0.025))
-"""Shares and standard deviations of the difference of two peaks' mass errors: good analysers, and poor ones."""
+_SPREAD_DA = (((0.75, 0.004), (0.25, 0.025)), ((0.97, 0.0035), (0.03, 0.02)))
+"""Shares and standard deviations of the difference of two peaks' mass errors: of any analyser, and of a good one."""
 _UNRELATED_A_DA = 0.02
 """Density of distances between unrelated nodes, which a string must beat."""
 
 
 class StringTables(NamedTuple):
-    """Ratios of likelihoods by distance, (LONGEST_DA / GRID_DA,) float32 each.
+    """Ratios of likelihoods by distance, (2, LONGEST_DA / GRID_DA) float32 each: whatever the analyser, good ones.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ def string_tables(vocabulary: Vocabulary) -> StringTables:
 
 
 def table_at(table: Tensor, distance: Tensor) -> Tensor:
-    """The entries of a table at distances, Da; 0 for those that it does not hold."""
+    """The entries of a table, (entries,), at distances, Da; 0 for those that it does not hold."""
     place = (distance / GRID_DA).round()
     inside = (place >= 0) & (place < len(table))
     return table[place.masked_fill(~inside, 0.0).long()] * inside
@@ -82,14 +82,27 @@ def _tables(masses: tuple[float, ...], priors: tuple[float, ...]) -> tuple[NDArr
             if first + end - start > 0:
                 earlier = strings[max(first, 0) : first + end - start]
                 strings[end - len(earlier) : end] += _MISSED * share[residue] * earlier
+    found = [_spread(strings, spread, mass, prior) for spread in _SPREAD_DA]
+    inner, first = (np.stack(tables).astype(np.float32) for tables in zip(*found, strict=True))
+    return inner, first
+
+
+def _spread(
+    strings: NDArray[np.float64],
+    spread: tuple[tuple[float, float], ...],
+    mass: NDArray[np.float64],
+    prior: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The tables of one analyser."""
     offsets = np.arange(-40, 41) * GRID_DA
-    kernel = sum(part * np.exp(-0.5 * (offsets / sd) ** 2) / (sd * np.sqrt(2 * np.pi)) for part, sd in _SPREAD_DA)
+    kernel = sum(part * np.exp(-0.5 * (offsets / sd) ** 2) / (sd * np.sqrt(2 * np.pi)) for part, sd in spread)
     inner = np.convolve(strings, kernel, "same") / _UNRELATED_A_DA
     edge = inner.copy()
     for number in np.flatnonzero(prior < 0):
-        shifted = np.roll(inner, places[number])
-        shifted[: max(places[number], 0)] = 0
-        if places[number] < 0:
-            shifted[places[number] :] = 0
+        place = round(mass[number] / GRID_DA)
+        shifted = np.roll(inner, place)
+        shifted[: max(place, 0)] = 0
+        if place < 0:
+            shifted[place:] = 0
         edge += _MODIFIED * shifted
-    return inner.astype(np.float32), edge.astype(np.float32)
+    return inner, edge

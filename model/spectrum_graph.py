@@ -4,9 +4,13 @@ A peak may be a b or a y ion, of one charge or of two: each reading (`model.peak
 mass, a node. A path of nodes from 0 to the precursor's mass whose distances are residues, or strings of residues
 between which no cleavage was seen (`model.residue_strings`), is a peptide. Forward and backward sums over all paths
 give each node's share of their weight: what a local look at one cleavage cannot tell, for a peak that no path leads
-through is no ion. Graphs of this kind are those of Bartels (1990) and Dančík et al. (1999); the sums are those of a
-hidden Markov model (Rabiner 1989). No weights of the network take part.
+through is no ion. A peak is one ion, though, and the sums know nothing of that (the antisymmetric path problem of Chen
+et al. 2001): they are made twice, the second time with each reading's weight divided by one and the odds, after the
+first, that its peak is read in another way. Graphs of this kind are those of Bartels (1990) and Dančík et al. (1999);
+the sums are those of a hidden Markov model (Rabiner 1989). No weights of the network take part.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,15 +18,58 @@ from torch.nn import functional
 
 from data.chemistry import WATER
 from data.vocabulary import Vocabulary
-from model.peak_reading import PeakReader
+from model.peak_reading import READINGS, PeakReader
 from model.residue_strings import string_tables, table_at
 
 _MOST_CERTAIN = 8.0
 """Logit of a reading, to either side."""
+_MOST_TAKEN = 30.0
+"""Odds that a peak is another ion, beyond which they count no more."""
+_GOOD_PPM = 4.0
+"""Deviation of m/z below which an analyser counts as a good one."""
 _SAME_CLEAVAGE_DA = 0.02
 _COINCIDING = 3
 _ROWS = 32
 """Spectra whose nodes are compared at once: what fits a processor's cache is quicker."""
+
+
+class GraphReading(NamedTuple):
+    """What the graph says of spectra.
+
+    Attributes
+    ----------
+    mass : (batch, nodes) float32, Da, ascending, +inf where there is no node.
+    posterior : (batch, nodes) float32, of a cleavage there: of this node and of those that coincide with it.
+    logit : (batch, readings, peaks) float32, of each reading of each peak, before the graph.
+    elsewhere : (batch, readings, peaks) float32, 0…1: probability that the peak is read in another way.
+    """
+
+    mass: Tensor
+    posterior: Tensor
+    logit: Tensor
+    elsewhere: Tensor
+
+
+class _Edges(NamedTuple):
+    """Ratios of likelihoods of the distances that paths are made of.
+
+    Attributes
+    ----------
+    between : (batch, nodes, nodes) float32, from and to.
+    first, last : (batch, nodes) float64, from 0, and to the peptide's mass.
+    whole : (batch,) float64, from 0 to there at once.
+    """
+
+    between: Tensor
+    first: Tensor
+    last: Tensor
+    whole: Tensor
+
+
+def no_graph(intensity: Tensor) -> GraphReading:
+    """Of spectra, (batch, peaks), without a graph: no nodes, and nothing known of the peaks."""
+    unread = intensity.new_zeros(len(intensity), len(READINGS), intensity.shape[1])
+    return GraphReading(intensity[:, :0], intensity[:, :0], unread, unread)
 
 
 class SpectrumGraph(torch.nn.Module):
@@ -45,45 +92,85 @@ class SpectrumGraph(torch.nn.Module):
 
     @torch.no_grad()
     def forward(
-        self, mz: Tensor, intensity: Tensor, peptide_mass: Tensor, charge: Tensor, tolerance_da: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Nodes and their posterior probabilities; arguments as `PeakReader.features`.
+        self,
+        mz: Tensor,
+        intensity: Tensor,
+        peptide_mass: Tensor,
+        charge: Tensor,
+        tolerance_da: Tensor,
+        deviation_ppm: Tensor,
+    ) -> GraphReading:
+        """Nodes and their posterior probabilities.
 
-        Returns
-        -------
-        mass : (batch, nodes) float32, Da, ascending, +inf where there is no node.
-        posterior : (batch, nodes) float32, of a cleavage there: of this node and of those that coincide with it.
+        Parameters
+        ----------
+        mz, intensity, peptide_mass, charge, tolerance_da : as `PeakReader.features`.
+        deviation_ppm : (batch,), of the m/z.
         """
-        mass, logit, possible = (
-            part.flatten(1) for part in self.reader(mz, intensity, peptide_mass, charge, tolerance_da)
-        )
-        mass, order = mass.sort(dim=1)
-        weight = (logit.double().clamp(-_MOST_CERTAIN, _MOST_CERTAIN).exp() * possible).gather(1, order)
-        parts = zip(mass.split(_ROWS), weight.split(_ROWS), (peptide_mass - WATER).split(_ROWS), strict=True)
-        posterior = torch.cat([self._posterior(*part) for part in parts])
-        return mass.float(), _with_coinciding(mass, posterior).float()
+        mass, logit, possible = self.reader(mz, intensity, peptide_mass, charge, tolerance_da)
+        logit = logit.clamp(-_MOST_CERTAIN, _MOST_CERTAIN).masked_fill(~possible, -_MOST_CERTAIN)
+        weight = logit.double().exp() * possible
+        ordered, order = mass.flatten(1).sort(dim=1)
+        total, is_good = peptide_mass - WATER, (deviation_ppm < _GOOD_PPM).long()
+        parts = (part.split(_ROWS) for part in (ordered, order, weight, total, is_good))
+        own = torch.cat([self._of_readings(*part) for part in zip(*parts, strict=True)])
+        elsewhere = (own.sum(1, keepdim=True) - own).clamp(0, 1)
+        posterior = _with_coinciding(ordered, own.flatten(1).gather(1, order))
+        return GraphReading(ordered.float(), posterior.float(), logit.float(), elsewhere.float())
 
-    def _posterior(self, mass: Tensor, weight: Tensor, total: Tensor) -> Tensor:
-        """Share of all paths' weight that leads through each node; (batch, nodes) float64."""
+    def _of_readings(self, mass: Tensor, order: Tensor, weight: Tensor, total: Tensor, is_good: Tensor) -> Tensor:
+        """Posteriors of readings, (batch, readings, peaks), as are the weights; their masses are ordered."""
+        edges = self._edges(mass, total, is_good)
+        alone = _by_reading(_posterior(edges, weight.flatten(1).gather(1, order)), order, weight)
+        odds = alone / (1 - alone).clamp(min=1e-6)
+        others = (odds.sum(1, keepdim=True) - odds).clamp(min=0, max=_MOST_TAKEN)
+        weight = weight / (1 + others)
+        return _by_reading(_posterior(edges, weight.flatten(1).gather(1, order)), order, weight)
+
+    def _edges(self, mass: Tensor, total: Tensor, is_good: Tensor) -> _Edges:
+        """Those of ordered nodes, +inf for none, by the table of each row's analyser."""
         finite = mass.isfinite()
         nodes = int(finite.sum(1).max())
-        padding = mass.shape[1] - nodes
-        mass, weight, finite = mass[:, :nodes], weight[:, :nodes], finite[:, :nodes]
+        mass, finite = mass[:, :nodes], finite[:, :nodes]
         place = mass.masked_fill(~finite, 0.0)
-        between = table_at(self.edge, place[:, None, :] - place[:, :, None])  # (batch, from, to)
-        forward = table_at(self.first_edge, place).double() * finite
-        end = table_at(self.edge, total[:, None] - place).double() * finite
-        whole = (table_at(self.first_edge, total[:, None])[:, 0]).double()
-        backward, weighted = torch.zeros_like(weight), torch.zeros_like(weight)
-        for node in range(nodes):
-            forward[:, node] *= weight[:, node]
-            forward[:, node + 1 :] += forward[:, node, None] * between[:, node, node + 1 :]
-        for node in range(nodes - 1, -1, -1):
-            onwards = (between[:, node, node + 1 :] * weighted[:, node + 1 :]).sum(1)
-            backward[:, node] = end[:, node] + onwards
-            weighted[:, node] = weight[:, node] * backward[:, node]
-        whole = whole + (forward * end).sum(1)
-        return functional.pad(forward * backward / whole.clamp(min=1e-300)[:, None], (0, padding))
+        return _Edges(
+            between=_ratios(self.edge, place[:, None, :] - place[:, :, None], is_good),
+            first=_ratios(self.first_edge, place, is_good).double() * finite,
+            last=_ratios(self.edge, total[:, None] - place, is_good).double() * finite,
+            whole=_ratios(self.first_edge, total[:, None], is_good)[:, 0].double(),
+        )
+
+
+def _posterior(edges: _Edges, weight: Tensor) -> Tensor:
+    """Share of all paths' weight that leads through each node; (batch, nodes) float64, as are the weights."""
+    nodes = edges.first.shape[1]
+    padding = weight.shape[1] - nodes
+    weight, forward = weight[:, :nodes], edges.first.clone()
+    backward, weighted = torch.zeros_like(weight), torch.zeros_like(weight)
+    for node in range(nodes):
+        forward[:, node] *= weight[:, node]
+        forward[:, node + 1 :] += forward[:, node, None] * edges.between[:, node, node + 1 :]
+    for node in range(nodes - 1, -1, -1):
+        onwards = (edges.between[:, node, node + 1 :] * weighted[:, node + 1 :]).sum(1)
+        backward[:, node] = edges.last[:, node] + onwards
+        weighted[:, node] = weight[:, node] * backward[:, node]
+    whole = edges.whole + (forward * edges.last).sum(1)
+    return functional.pad(forward * backward / whole.clamp(min=1e-300)[:, None], (0, padding))
+
+
+def _ratios(tables: Tensor, distance: Tensor, which: Tensor) -> Tensor:
+    """Of distances, (batch, ...), by the table of each row; tables (2, entries)."""
+    found = torch.empty(distance.shape, device=distance.device)
+    for number, table in enumerate(tables):
+        rows = (which == number).nonzero()[:, 0]
+        if len(rows):
+            found[rows] = table_at(table, distance[rows])
+    return found
+
+
+def _by_reading(posterior: Tensor, order: Tensor, like: Tensor) -> Tensor:
+    """Posteriors of the ordered nodes as those of the readings of the peaks, (batch, readings, peaks)."""
+    return torch.zeros_like(posterior).scatter(1, order, posterior).view_as(like)
 
 
 def _with_coinciding(mass: Tensor, posterior: Tensor) -> Tensor:

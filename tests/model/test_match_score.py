@@ -53,9 +53,10 @@ def test_ions_of_a_cleavage_and_how_far_off_they_are_by_pyteomics():
     count = len(ION_SERIES)
     behind_e = slot[0, 0, 1]
     assert behind_e[:count].tolist() == pytest.approx([1, 1, 0, 0])
-    assert behind_e[count : 2 * count].tolist() == pytest.approx([5 / 20, 9 / 20, 0, 0], abs=0.02)
-    assert behind_e[2 * count : 3 * count].tolist() == pytest.approx([-2 / 20, 2 / 20, 0, 0], abs=0.02)
-    losses = behind_e[6 * count : 6 * count + 5]
+    # four peaks tell nothing of how accurate they are: the network's own 40 ppm are the tolerance
+    assert behind_e[count : 2 * count].tolist() == pytest.approx([5 / 40, 9 / 40, 0, 0], abs=0.01)
+    assert behind_e[2 * count : 3 * count].tolist() == pytest.approx([-2 / 40, 2 / 40, 0, 0], abs=0.01)
+    losses = behind_e[9 * count : 9 * count + 5]
     assert losses.tolist() == pytest.approx([0, 0, 0, 0.5, 0])  # heights are roots of intensities
     assert whole[0, 0, 0] == pytest.approx(1 / 4)  # one cleavage of four
     assert whole[0, 0, 2] == pytest.approx(2 / 3)  # of the roots 1, 1, 1/2 and 1/2
@@ -66,7 +67,7 @@ def test_immonium_ions_are_seen_with_their_residue():
     phenylalanine = 120.0808  # Falick et al. 1993, J. Am. Soc. Mass Spectrom. 4:882, table 1
     seen = spectrum("AFGK", 2, [(phenylalanine, 1.0), (mass.fast_mass("AF", ion_type="b", charge=1), 0.5)])
     slot, _ = features_of([seen], tokens_of("AFGK"))
-    assert slot[0, 0, :4, 6 * len(ION_SERIES) + 5].tolist() == pytest.approx([0, 1, 0, 0])
+    assert slot[0, 0, :4, 9 * len(ION_SERIES) + 5].tolist() == pytest.approx([0, 1, 0, 0])
 
 
 def test_the_path_score_is_read_slot_by_slot_and_as_a_whole():

@@ -57,14 +57,14 @@ def test_untrained_it_is_the_posterior_over_nothing_seen_less_what_residues_cost
     path = PathScore(VOCABULARY).requires_grad_(False)
     found = scored(path, index_of(cleavages[-1], nodes, posterior), peptide)[0] / float(path.scale)
     seen = np.log((np.array(posterior) + 1e-4) / 1e-4)
-    off = (np.round(cleavages[:2], 2) - nodes[:2]) / 0.006  # masses are read on a grid of 0.01 Da
+    off = (np.round(cleavages[:2] * 200) / 200 - nodes[:2]) / 0.006  # masses are read on a grid of 0.005 Da
     wanted = (seen[:2] - off**2 / 2).sum() + sum(np.log(PER_CENT[residue] / 5) - 2 for residue in "GAVSG")
     assert found == pytest.approx(wanted, abs=0.02)
 
 
 def test_of_two_nodes_near_a_cleavage_the_more_probable_counts():
     one, other = VOCABULARY.encode("GA")
-    mass = round(float(VOCABULARY.masses[one]), 2)
+    mass = round(float(VOCABULARY.masses[one]) / GRID_DA) * GRID_DA
     peptide, total = [one, other], float(VOCABULARY.masses[[one, other]].sum())
     path = PathScore(VOCABULARY).requires_grad_(False)
     both = scored(path, index_of(total, (mass - GRID_DA / 4, mass + GRID_DA / 4), (0.9, 0.1)), peptide)
