@@ -45,11 +45,17 @@ def string_tables(vocabulary: Vocabulary) -> StringTables:
     return StringTables(*(torch.from_numpy(table) for table in tables))
 
 
-def table_at(table: Tensor, distance: Tensor) -> Tensor:
-    """The entries of a table, (entries,), at distances, Da; 0 for those that it does not hold."""
+def table_at(tables: Tensor, distance: Tensor, first: Tensor | int = 0) -> Tensor:
+    """The entries of tables at distances, Da; 0 for those that they do not hold.
+
+    Parameters
+    ----------
+    tables : (..., entries).
+    first : where the table of each distance begins, of all tables' entries; to be broadcast with the distances.
+    """
     place = (distance / GRID_DA).round()
-    inside = (place >= 0) & (place < len(table))
-    return table[place.masked_fill(~inside, 0.0).long()] * inside
+    inside = (place >= 0) & (place < tables.shape[-1])
+    return tables.flatten()[place.masked_fill(~inside, 0.0).long() + first] * inside
 
 
 def _priors(vocabulary: Vocabulary) -> NDArray[np.float64]:

@@ -160,12 +160,8 @@ def _posterior(edges: _Edges, weight: Tensor) -> Tensor:
 
 def _ratios(tables: Tensor, distance: Tensor, which: Tensor) -> Tensor:
     """Of distances, (batch, ...), by the table of each row; tables (2, entries)."""
-    found = torch.empty(distance.shape, device=distance.device)
-    for number, table in enumerate(tables):
-        rows = (which == number).nonzero()[:, 0]
-        if len(rows):
-            found[rows] = table_at(table, distance[rows])
-    return found
+    first = which.view(-1, *[1] * (distance.dim() - 1)) * tables.shape[1]
+    return table_at(tables, distance, first)
 
 
 def _by_reading(posterior: Tensor, order: Tensor, like: Tensor) -> Tensor:
