@@ -71,6 +71,30 @@ def test_immonium_ions_are_seen_with_their_residue():
     assert slot[0, 0, :4, 9 * len(ION_SERIES) + 5].tolist() == pytest.approx([0, 1, 0, 0])
 
 
+def test_ions_at_one_peak_are_told():
+    glycine = mass.fast_mass("G", ion_type="b", charge=1)
+    assert mass.fast_mass("GG", ion_type="b", charge=2) == pytest.approx(glycine)
+    seen = spectrum("GGPSTK", 3, [(glycine, 1.0), (mass.fast_mass("STK", ion_type="y", charge=1), 0.5)])
+    slot, _ = features_of([seen], tokens_of("GGPSTK", "PGGSTK"))
+    count = len(ION_SERIES)
+    shared = slot[0, :, :, 8 * count : 9 * count]
+    assert shared[0, 0, 0] == shared[0, 1, 2] == 1  # b of the first, and b++ of both
+    assert shared.sum() == 2
+
+
+def test_in_an_accurate_spectrum_a_peak_far_off_is_no_ion():
+    peptide = "LGEYGFQNALLVR"
+    own = [mass.fast_mass(peptide[-k:], ion_type="y", charge=1) for k in range(1, len(peptide))]
+    own += [mass.fast_mass(peptide[:k], ion_type="b", charge=1) for k in range(2, len(peptide) - 3)]
+    far = mass.fast_mass(peptide[:-1], ion_type="b", charge=1) * (1 + 15e-6)
+    place = len(peptide) - 2
+    for errors, found in ((0.3, 0.0), (12.0, 1.0)):
+        rng = np.random.default_rng(7)
+        peaks = [(mz * (1 + rng.normal(0, errors) * 1e-6), 1.0) for mz in own]
+        slot, _ = features_of([spectrum(peptide, 2, [*peaks, (far, 1.0)])], tokens_of(peptide))
+        assert slot[0, 0, place, 4 * len(ION_SERIES)] == found
+
+
 def test_the_path_score_is_read_slot_by_slot_and_as_a_whole():
     peaks = [(mass.fast_mass("LPSSDVDK"[-k:], ion_type="y", charge=1), k) for k in range(1, 8)]
     slot, whole = features_of([spectrum("LPSSDVDK", 2, peaks)], tokens_of("LPSSDVDK", "PLSSDVDK"))
