@@ -23,7 +23,7 @@ from data.preprocessing import preprocess
 from data.settings import NoiseSettings, PreprocessingSettings
 from data.vocabulary import GAP, PAD, STOP, VOCABULARY
 from model.evidence import MassEvidence
-from model.mass_accuracy import deviation_ppm
+from model.mass_accuracy import peak_deviation_ppm
 from model.metrics import area_under_roc
 from model.peak_reading import FEATURES, HIDDEN, READINGS, WEIGHTS_FILE, PeakReader
 from model.spectra import Spectra, to_spectra
@@ -112,7 +112,7 @@ class Judge:
     def arguments(self, spectra: Spectra) -> tuple[Tensor, ...]:
         """What the graph reads of a batch."""
         mass = neutral_mass(spectra.precursor_mz, spectra.charge)
-        deviation = deviation_ppm(spectra.mz, spectra.intensity, spectra.charge, self.reader.residues)
+        deviation = peak_deviation_ppm(spectra.mz, spectra.intensity, spectra.charge, self.reader.residues)
         return self.evidence.graph_arguments(spectra.mz, spectra.intensity, mass, spectra.charge, deviation)
 
     def rows(self, of: list[Batch]) -> Rows:

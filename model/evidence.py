@@ -10,7 +10,7 @@ from torch import Tensor
 from data.chemistry import ION_SERIES, WATER, fragment_mz, neutral_mass
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.hypothesis import Hypothesis
-from model.mass_accuracy import DEVIATIONS_PPM, deviation_ppm
+from model.mass_accuracy import DEVIATIONS_PPM, peak_deviation_ppm
 from model.peak_lookup import isotope_marks, strongest_within
 from model.settings import NetworkSettings
 from model.spectrum_graph import SpectrumGraph, no_graph
@@ -179,7 +179,7 @@ class MassEvidence(torch.nn.Module):
         graph = no_graph(intensity)
         deviation = torch.full_like(intensity[:, 0], DEVIATIONS_PPM[-1])
         if self.graph is not None:
-            deviation = deviation_ppm(mz, intensity, charge, self.graph.reader.residues)
+            deviation = peak_deviation_ppm(mz, intensity, charge, self.graph.reader.residues)
             graph = self.graph(*self.graph_arguments(mz, intensity, peptide_mass, charge, deviation))
         return SpectrumIndex(
             mz=mz.float().contiguous(),

@@ -22,7 +22,7 @@ _ROWS = 32
 
 
 @torch.no_grad()
-def deviation_ppm(mz: Tensor, intensity: Tensor, charge: Tensor, residues: Tensor) -> Tensor:
+def peak_deviation_ppm(mz: Tensor, intensity: Tensor, charge: Tensor, residues: Tensor) -> Tensor:
     """Standard deviations of the m/z of spectra; of one whose peaks tell nothing the largest.
 
     Parameters

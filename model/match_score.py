@@ -29,7 +29,7 @@ _PER_ION = 9
 SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(LOSSES) + 1 + 2 + 1
 WHOLE_FEATURES = 19
 _POSITIONS = 3
-_ERROR_PPM = 20.0
+_PRECURSOR_PPM = 20.0
 _MEMBERS, _WIDTH = 3, 48
 """Networks side by side, whose scores are averaged: each errs in its own way; and how wide each is."""
 _FARTHEST = 10.0
@@ -167,7 +167,7 @@ class MatchScore(nn.Module):
                 _mean(beside.square(), height.sqrt()),
                 logarithm.sum(2) / count,
                 logarithm.masked_fill(~cleaved, 1.0).amin(2),
-                off.abs() / (index.peptide_mass[:, None] * 1e-6 * _ERROR_PPM),
+                off.abs() / (index.peptide_mass[:, None] * 1e-6 * _PRECURSOR_PPM),
                 length / 10,
                 likeness(*pair),
                 correlation(*pair),

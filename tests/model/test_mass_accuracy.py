@@ -6,7 +6,7 @@ import torch
 from pyteomics import mass
 
 from data.vocabulary import VOCABULARY
-from model.mass_accuracy import DEVIATIONS_PPM, deviation_ppm
+from model.mass_accuracy import DEVIATIONS_PPM, peak_deviation_ppm
 from model.peak_reading import PeakReader
 
 RESIDUES = PeakReader(VOCABULARY).residues
@@ -14,7 +14,7 @@ PEPTIDES = ("LGEYGFQNALLVR", "DAFLGSFLYEYSR", "SAMPLEPEPTLDEK", "HHLPEPTLDESTR")
 
 
 def told(mz, intensity, charge=2):
-    return deviation_ppm(
+    return peak_deviation_ppm(
         torch.from_numpy(mz)[None],
         torch.from_numpy(intensity.astype(np.float32))[None],
         torch.tensor([charge]),
@@ -52,7 +52,7 @@ def test_where_nothing_tells_peaks_count_as_inaccurate():
 def test_spectra_do_not_see_each_other():
     rng = np.random.default_rng(2)
     one, other = ions(PEPTIDES[0], rng, 1.0, 28), ions(PEPTIDES[1], rng, 9.0, 28)
-    both = deviation_ppm(
+    both = peak_deviation_ppm(
         torch.from_numpy(np.stack([one[0], other[0]])),
         torch.from_numpy(np.stack([one[1], other[1]]).astype(np.float32)),
         torch.tensor([2, 3]),
