@@ -8,7 +8,7 @@ measured files and what may be trained on; ``profiles/base.yaml`` is made for it
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from benchmarks.fitting import arguments, material
 from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
 from data.settings import UniformNoise
 from data.vocabulary import PAD, VOCABULARY
-from model.evidence import MassEvidence, SpectrumIndex
+from model.evidence import SpectrumIndex
 from model.graph_decoding import GraphDecoder
 from model.hypothesis import are_repeated, peptides_at
 from model.match_score import WEIGHTS_FILE, MatchScore
@@ -90,7 +90,7 @@ class Examiner:
 
     def __init__(self, params: Params, score: MatchScore) -> None:
         self.judge = Judge(params)
-        self.evidence = MassEvidence(replace(params.network, spectrum_graph=True), VOCABULARY)
+        self.evidence = self.judge.evidence
         self.score = score
         tolerance_ppm = params.network.closure_tolerance_ppm
         self.search = NeighbourSearch(VOCABULARY, self.judge.answered, tolerance_ppm, 0, score)

@@ -7,7 +7,7 @@ right peptide's. The parameters name the measured files and what may be trained 
 ``profiles/base.yaml`` is made for it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from benchmarks.match_score import LIGHT, each_once
 from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
 from data.chemistry import WATER
 from data.vocabulary import PAD, VOCABULARY
-from model.evidence import MassEvidence
 from model.graph_decoding import PRECURSOR_DEVIATION_PPM, GraphDecoder
 from model.neighbours import Neighbourhood
 from model.path_score import GRID_DA, WEIGHTS_FILE, PathScore, most_probable, node_deviation_da, node_grid
@@ -77,7 +76,7 @@ class Examiner:
 
     def __init__(self, params: Params) -> None:
         self.judge = Judge(params)
-        self.evidence = MassEvidence(replace(params.network, spectrum_graph=True), VOCABULARY)
+        self.evidence = self.judge.evidence
         self.tolerance_ppm = params.network.closure_tolerance_ppm
         self.path = PathScore(VOCABULARY).eval()
 

@@ -3,10 +3,10 @@
 A second look of the network costs a step; this score costs a fraction of it, so that many more peptides can be
 compared. Of each residue it sees whether it is modified, but not by what; of each cleavage the ions, their heights
 beside those expected (`model.fragmentation`), how far their m/z lie from where they should and from where the peptide's
-other ions lie, losses and immonium ions, the cleavage's probability in the spectrum graph, and what it and its residues
-add to the path score (`model.path_score`). Two convolutions over
-the residues read that, in three small networks side by side; no weights of the network that answers take part. Fitted
-by ``python -m benchmarks.match_score``.
+other ions lie, how the graph reads their peaks and which of them share one, losses and immonium ions, the cleavage's
+probability in the spectrum graph, and what it and its residues add to the path score (`model.path_score`). Two
+convolutions over the residues read that, in three small networks side by side; no weights of the network that answers
+take part. Fitted by ``python -m benchmarks.match_score``.
 """
 
 from pathlib import Path
@@ -120,8 +120,8 @@ class MatchScore(nn.Module):
         # y ions by the peptide's own mass: what is off in the precursor's would be far off where they are light
         mz = torch.stack([fragment_mz(prefix, prefix[..., -1:] + WATER, series) for series in ION_SERIES], -1)
         peaks = peaks_at(evidence, index, mz.float())
-        height, error = peaks.height * asked, peaks.error * asked
-        peaks = IonPeaks(height, error, peaks.position)
+        peaks = peaks._replace(height=peaks.height * asked, error=peaks.error * asked)
+        height, error, _ = peaks
         shared = _shared(peaks, index.mz.shape[1])
         trust = height.sqrt()
         offset = _mean(error, trust)
