@@ -20,6 +20,7 @@ from benchmarks.fitting import arguments, material
 from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
 from data.settings import UniformNoise
 from data.vocabulary import PAD, VOCABULARY
+from model.decoding import DecodingSettings
 from model.evidence import SpectrumIndex
 from model.graph_decoding import GraphDecoder
 from model.hypothesis import are_repeated, peptides_at
@@ -32,8 +33,8 @@ from tasks.params import Params, load_params
 
 PEPTIDES = 32
 """Of a spectrum, the right one among them."""
-_GRAPH_ANSWERS = 4
-"""By each of both path scores."""
+_GRAPH_ANSWERS = 8
+"""That are asked about, of those that the search begins with."""
 _MEASURED_SHARE = 0.4
 _ROWS, _RATE, _WEIGHT_DECAY = 48, 3e-3, 0.1
 LIGHT = UniformNoise(noise_peaks=4, peak_dropout=0.12, peak_error_ppm=1.0, intensity_sigma=0.2)
@@ -91,7 +92,7 @@ class Examiner:
     def __init__(self, params: Params, score: MatchScore) -> None:
         self.judge = Judge(params)
         self.evidence = self.judge.evidence
-        self.score = score
+        self.score, self.settings = score, DecodingSettings()
         tolerance_ppm = params.network.closure_tolerance_ppm
         self.search = NeighbourSearch(VOCABULARY, self.judge.answered, tolerance_ppm, 0, score)
         self.decoders = [
@@ -107,13 +108,23 @@ class Examiner:
     def _ask(self, spectra: Spectra, tokens: NDArray[np.int64], searching: bool) -> Questions:
         index = self.evidence.index(spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge)
         own = self.judge.peptides(tokens)[:, None]
-        both = [decode(self.evidence, index, self.judge.slots, _GRAPH_ANSWERS).tokens for decode in self.decoders]
-        graph = each_once(torch.stack(both, 2).flatten(1, 2), 2 * _GRAPH_ANSWERS)
+        graph = self._graph_answers(index)
         gains = self.search.gains(self.evidence, index)
-        peptides = each_once(torch.cat([own, graph, *self._others(index, gains, own, graph, searching)], 1))
+        others = self._others(index, gains, own, graph, searching)
+        peptides = each_once(torch.cat([own, graph[:, :_GRAPH_ANSWERS], *others], 1))
         path = self.search.neighbours.path.of_peptides(gains, self.evidence, peptides)
         slot, whole = self.score.features(self.evidence, index, path, peptides)
         return Questions(peptides.to(torch.uint8), slot.half(), whole)
+
+    def _graph_answers(self, index: SpectrumIndex) -> Tensor:
+        """What the search begins with, the best by either path score in front."""
+        counts = self.settings.candidates, self.settings.paths
+        plain, learned = (
+            decode(self.evidence, index, self.judge.slots, count).tokens
+            for decode, count in zip(self.decoders, counts, strict=True)
+        )
+        both = torch.stack([plain, learned[:, : plain.shape[1]]], 2).flatten(1, 2)
+        return each_once(torch.cat([both, learned[:, plain.shape[1] :]], 1), sum(counts))
 
     def _others(
         self, index: SpectrumIndex, gains: PathGains, own: Tensor, graph: Tensor, searching: bool

@@ -27,7 +27,7 @@ from model.spectra import Spectra
 from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
 
-_GRAPH_ANSWERS = 12
+_GRAPH_ANSWERS = 16
 _MEASURED_SHARE = 0.5
 _HIGHLY_CHARGED = 2
 """Further copies of measured spectra of three charges and more: there are few."""

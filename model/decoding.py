@@ -29,6 +29,7 @@ class DecodingSettings:
     Attributes
     ----------
     candidates : the best so many peptides of a spectrum.
+    paths : so many of the best by what was learned of paths the search among neighbours begins with.
     looks : so many of them, and of their neighbours, are looked at a second time.
     tolerance_ppm : of the precursor mass.
     isotope_errors : the precursor may be the peak of up to so many 13C atoms.
@@ -38,6 +39,7 @@ class DecodingSettings:
     """
 
     candidates: int = 4
+    paths: int = 64
     looks: int = 8
     tolerance_ppm: float = 20.0
     isotope_errors: int = 0

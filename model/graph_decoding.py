@@ -13,15 +13,14 @@ from torch import Tensor
 from data.chemistry import WATER
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
+from model.hypothesis import are_repeated, peptides_at
 from model.path_score import PathGains, PathScore
+from model.path_table import HYPOTHESES, SAME_MASS_DA, Ends, PathTable
 from model.residue_strings import NOMINAL_DA
 
 PRECURSOR_DEVIATION_PPM = 7.0
-_HYPOTHESES = 8
-"""Of each nominal mass."""
 _ROWS = 16
 """Spectra at once, of like mass: what fits a processor's cache is quicker."""
-_SAME_MASS_DA = 0.008
 _BELOW_ZERO = 20
 """Terminal modifications may weigh so much less than nothing, in nominal units."""
 
@@ -58,7 +57,8 @@ class GraphDecoder:
         self.tolerance_ppm, self.device = tolerance_ppm, candidates.device
         self.terminal = [(number, float(vocabulary.masses[number])) for number in terminal]
         self.residues = torch.tensor(residues, device=self.device)
-        self.mass = torch.tensor(vocabulary.masses[residues], dtype=torch.float32, device=self.device)
+        self.masses = torch.as_tensor(vocabulary.masses, dtype=torch.float32, device=self.device)
+        self.mass = self.masses[self.residues]
         self.nominal = (self.mass / NOMINAL_DA).round().long()
         # so many places before that of no mass that every residue has somewhere to come from
         self.zero = max(self.nominal.tolist(), default=0) + _BELOW_ZERO
@@ -88,7 +88,7 @@ class GraphDecoder:
         onwards = _Onwards(gains, tokens.pair[:, ours] + tokens.single[ours], tokens.left, tokens.right[ours])
         residue_mass = index.peptide_mass - WATER
         places = int(residue_mass.max() / NOMINAL_DA) + 3 + self.zero
-        table = _Table(len(residue_mass), places, len(self.residues), self.device)
+        table = PathTable(len(residue_mass), places, self.residues, self.masses)
         table.begin(self.zero, 0.0, PAD, onwards.pair[PAD])
         for number, mass in self.terminal:
             score = tokens.single[number] + tokens.pair[PAD, number] + onwards.pair[number]
@@ -98,7 +98,7 @@ class GraphDecoder:
             self._extend(table, first, min(first + block, table.places), onwards)
         return self._finish(table, residue_mass, tokens.end[ours], slots, count)
 
-    def _extend(self, table: "_Table", first: int, end: int, onwards: "_Onwards") -> None:
+    def _extend(self, table: PathTable, first: int, end: int, onwards: "_Onwards") -> None:
         """The best hypotheses of some nominal masses, by one residue from lighter ones; what begins there stays."""
         parts = [
             (slice(first - nominal, end - nominal), number) for number, nominal in enumerate(self.nominal.tolist())
@@ -107,22 +107,22 @@ class GraphDecoder:
         mass = (torch.stack([table.mass[:, sources] for sources, _ in parts], 2) + self.mass[:, None]).flatten(2)
         place = onwards.gains.place(mass).flatten(1)
         score += onwards.gains.cleavage.gather(1, place).view(score.shape)
-        best, chosen = score.topk(2 * _HYPOTHESES, dim=2)
+        best, chosen = score.topk(2 * HYPOTHESES, dim=2)
         masses = mass.gather(2, chosen)
-        same = (masses[..., None] - masses[..., None, :]).abs() < _SAME_MASS_DA
-        last = chosen // _HYPOTHESES
+        same = (masses[..., None] - masses[..., None, :]).abs() < SAME_MASS_DA
+        last = chosen // HYPOTHESES
         same &= last[..., None] == last[..., None, :]
         earlier = torch.ones(same.shape[-2:], dtype=torch.bool, device=self.device).tril(-1)
         best = best.masked_fill((same & earlier).any(3), -torch.inf)
-        best, order = best.topk(_HYPOTHESES, dim=2)
+        best, order = best.topk(HYPOTHESES, dim=2)
         chosen, masses = chosen.gather(2, order), masses.gather(2, order)
-        residue, rank = chosen // _HYPOTHESES, chosen % _HYPOTHESES
+        residue, rank = chosen // HYPOTHESES, chosen % HYPOTHESES
         source = torch.arange(first, end, device=self.device)[:, None] - self.nominal[residue]
         token = self.residues[residue]
         table.put(slice(first, end), masses, token, source, rank, onwards(best, masses, token))
 
-    def _finish(self, table: "_Table", residue_mass: Tensor, end: Tensor, slots: int, count: int) -> GraphAnswers:
-        """The best whole peptides, traced back."""
+    def _finish(self, table: PathTable, residue_mass: Tensor, end: Tensor, slots: int, count: int) -> GraphAnswers:
+        """The best whole peptides."""
         batch = len(residue_mass)
         whole = (
             (residue_mass / NOMINAL_DA).round().long()[:, None] + self.zero + torch.arange(-1, 2, device=self.device)
@@ -136,18 +136,16 @@ class GraphDecoder:
         off = table.mass[rows, source] + self.mass[:, None] - residue_mass[:, None, None, None].float()
         unit = residue_mass[:, None, None, None].float() * 1e-6
         score = score - (off / (unit * PRECURSOR_DEVIATION_PPM)).square() / 2
-        score = score.masked_fill(~usable | (off.abs() > unit * self.tolerance_ppm), -torch.inf).flatten(1)
-        best, chosen = score.topk(min(count, score.shape[1]), dim=1)
-        tokens = torch.full((batch, best.shape[1], slots), PAD, device=self.device)
-        for row, answer in best.isfinite().nonzero().tolist():
-            place, rank = divmod(int(chosen[row, answer]), _HYPOTHESES)
-            at, residue = divmod(place, len(self.residues))
-            string = [*table.trace(row, int(source[row, at, residue]), rank), int(self.residues[residue])]
-            if len(string) < slots:
-                tokens[row, answer, : len(string)] = torch.tensor(string, device=self.device)
-            else:
-                best[row, answer] = -torch.inf
-        return GraphAnswers(tokens, best)
+        score = score.masked_fill(~usable | (off.abs() > unit * self.tolerance_ppm), -torch.inf)
+        rank = torch.arange(HYPOTHESES, device=self.device)
+        parts = source[..., None], rank, self.residues[:, None], score
+        ends = Ends(*(part.expand(score.shape).flatten(1) for part in parts))
+        tokens, score = table.read(ends, slots, count)
+        # those that were met on the way back weigh about the same
+        off = (self.masses[tokens].sum(2) - residue_mass[:, None].float()).abs()
+        lost = are_repeated(tokens) | (off > residue_mass[:, None] * 1e-6 * self.tolerance_ppm)
+        score, order = score.masked_fill(lost, -torch.inf).sort(dim=1, descending=True, stable=True)
+        return GraphAnswers(peptides_at(tokens, order).masked_fill(score.isinf()[..., None], PAD), score)
 
 
 @dataclass
@@ -174,39 +172,3 @@ class _Onwards:
         before = score + (turn * self.left[token]).sum(-1)
         onwards: Tensor = before[..., None] + turn @ self.right.mT + self.pair[token]
         return onwards
-
-
-class _Table:
-    """Hypotheses by nominal mass: score with one more residue, exact mass, last token, and where the rest stands."""
-
-    def __init__(self, batch: int, places: int, residues: int, device: torch.device) -> None:
-        self.places = places
-        shape = (batch, self.places, _HYPOTHESES)
-        self.onward = torch.full((batch, residues, self.places, _HYPOTHESES), -torch.inf, device=device)
-        self.mass = torch.zeros(shape, device=device)
-        self.token = torch.zeros(shape, dtype=torch.int64, device=device)
-        self.source = torch.full(shape, -1, dtype=torch.int64, device=device)
-        self.rank = torch.zeros(shape, dtype=torch.int64, device=device)
-        self.begun: dict[int, tuple[float, int, Tensor]] = {}
-
-    def begin(self, place: int, mass: float, token: int, onward: Tensor) -> None:
-        """Let a string begin with a terminal modification, or with none (``PAD``)."""
-        self.begun[place] = mass, token, onward
-        self.onward[:, :, place], self.source[:, place] = -torch.inf, -1
-        self.onward[:, :, place, 0], self.mass[:, place, 0], self.token[:, place, 0] = onward, mass, token
-
-    def put(self, places: slice, mass: Tensor, token: Tensor, source: Tensor, rank: Tensor, onward: Tensor) -> None:
-        """Set the hypotheses of places, (batch, places, hypotheses) each, where none begins."""
-        self.mass[:, places], self.token[:, places], self.rank[:, places] = mass, token, rank
-        self.source[:, places], self.onward[:, :, places] = source, onward.permute(0, 3, 1, 2)
-        for place, beginning in self.begun.items():
-            if places.start <= place < places.stop:
-                self.begin(place, *beginning)
-
-    def trace(self, row: int, place: int, rank: int) -> list[int]:
-        """The tokens of a hypothesis from the first on."""
-        tokens = []
-        while place >= 0:
-            tokens.append(int(self.token[row, place, rank]))
-            place, rank = int(self.source[row, place, rank]), int(self.rank[row, place, rank])
-        return [token for token in reversed(tokens) if token != PAD]

@@ -197,8 +197,8 @@ class Sequencer:
     def _graph_answers(self, index: SpectrumIndex) -> Tensor | None:
         """The best peptides of the spectrum graph: the recursion starts from the first, the answer may be any.
 
-        Half of those to choose from are by posteriors and frequencies alone, half by what was learned of paths: the
-        former are nearer to peptides of which few cleavages are seen, the latter more often right.
+        Some are by posteriors and frequencies alone, many by what was learned of paths: the former are nearer to
+        peptides of which few cleavages are seen, the latter more often right.
         """
         if self.network.mass_evidence.graph is None:
             return None
@@ -206,8 +206,9 @@ class Sequencer:
         if self.database is not None or not self.answerer.settings.exact:
             return self.network.graph_answers(index, slots, 1).tokens
         learned_path, count = self.answerer.search.neighbours.path, self.decoding.candidates
+        paths = self.decoding.paths if self.answerer.settings.neighbours else count
         plain = self.network.graph_answers(index, slots, count).tokens
-        learned = self.network.graph_answers(index, slots, count, learned_path).tokens
+        learned = self.network.graph_answers(index, slots, paths, learned_path).tokens
         return torch.cat([plain, learned.masked_fill(are_among(learned, plain)[..., None], PAD)], 1)
 
     def _refine(self, encoded: EncodedBatch, steps: int | None, graph: Tensor | None) -> tuple[State, list[Hypothesis]]:

@@ -1,7 +1,8 @@
 """Neighbours of peptides: peptides of the same mass that differ from them in one stretch of one to three residues.
 
-A stretch is replaced by any string of residues that lets the whole weigh what the precursor weighs. What a replacement
-gains is by how much the path score rises (`model.path_score`).
+A stretch is replaced by any string of residues that lets the whole weigh what the precursor weighs; at the beginning of
+a peptide either may have a terminal modification in front. What a replacement gains is by how much the path score rises
+(`model.path_score`).
 """
 
 from dataclasses import dataclass, fields
@@ -18,6 +19,9 @@ from model.path_score import PathGains, PathScore, fitted_path_score
 
 LONGEST = 3
 """Residues of a stretch, and of what replaces it."""
+
+_WIDTH = LONGEST + 1
+"""Tokens: a terminal modification may stand before the residues."""
 
 _RARE_COST = 5.0
 """A string holds at most one residue that costs more."""
@@ -62,7 +66,7 @@ class Neighbourhood:
     Parameters
     ----------
     vocabulary : of the network.
-    candidates : (tokens,) int64: those that may be answered; neither gaps nor terminal modifications are put in.
+    candidates : (tokens,) int64: those that may be answered; gaps are not put in.
     tolerance_ppm : of the precursor's mass.
     isotope_errors : the precursor may be the peak of up to so many 13C atoms; a neighbour has as many as its peptide.
     path : scores the replacements; None: with the weights of the package.
@@ -83,9 +87,14 @@ class Neighbourhood:
         self.is_terminal = torch.as_tensor(vocabulary.is_terminal, device=self.device)
         self.is_residue = ~self.is_terminal & (torch.arange(len(vocabulary), device=self.device) > STOP)
         residues = candidates[self.is_residue[candidates] & (candidates != GAP)]
-        tokens = torch.cat([_strings(residues, self.path.cost, length) for length in range(1, LONGEST + 1)])
-        mass, order = self.masses[tokens].sum(1).sort(stable=True)
-        self.string, self.string_mass = tokens[order], mass
+        inner = torch.cat([_strings(residues, self.path.cost, length) for length in range(1, LONGEST + 1)])
+        usual = inner[(self.path.cost[inner] <= _RARE_COST).all(1)]
+        first = torch.cat(
+            [_behind(terminal, usual) for terminal in candidates[self.is_terminal[candidates]]] or [inner[:0]]
+        )
+        orders = [self.masses[tokens].sum(1).argsort(stable=True) for tokens in (inner, first)]
+        self.string = torch.cat([inner[orders[0]], first[orders[1]]])
+        self.string_mass = self.masses[self.string].sum(1).split([len(inner), len(first)])
         self.string_length = (self.string != PAD).sum(1)
 
     @torch.no_grad()
@@ -121,10 +130,10 @@ class Neighbourhood:
 
     def _replacements(self, peptides: Tensor, index: SpectrumIndex) -> tuple[_Stretches, _Replacements]:
         """All stretches, and all that may replace them."""
-        is_residue = (peptides != PAD) & (peptides != GAP) & ~self.is_terminal[peptides]
-        row, peptide, first = is_residue.nonzero(as_tuple=True)
+        row, peptide, first = ((peptides != PAD) & (peptides != GAP)).nonzero(as_tuple=True)
         length = (peptides != PAD).sum(2)[row, peptide]
-        ends = [first + residues for residues in range(1, LONGEST + 1)]
+        begin = first + self.is_terminal[peptides[row, peptide, first]]
+        ends = [begin + residues for residues in range(1, LONGEST + 1)]
         inside = torch.cat([end <= length for end in ends])
         row, peptide, first = (part.repeat(LONGEST)[inside] for part in (row, peptide, first))
         end = torch.cat(ends)[inside]
@@ -138,15 +147,18 @@ class Neighbourhood:
         isotopes = ((target - whole) / ISOTOPE_SPACING).round().clamp(0, self.isotope_errors)
         wanted = target - isotopes * ISOTOPE_SPACING - (whole - (right - left))
         tolerance_da = index.peptide_mass[row] * self.tolerance_ppm * 1e-6
-        lowest = torch.searchsorted(self.string_mass, wanted - tolerance_da)
-        count = torch.searchsorted(self.string_mass, wanted + tolerance_da, right=True) - lowest
-        which = torch.repeat_interleave(count)
-        string = lowest[which] + torch.arange(len(which), device=self.device) - (count.cumsum(0) - count)[which]
-        return stretches, _Replacements(which, string)
+        inner, terminal = (self._within(wanted, tolerance_da, masses) for masses in self.string_mass)
+        parts = [_every(*inner), _every(terminal[0] + len(self.string_mass[0]), terminal[1] * (first == 0))]
+        return stretches, _Replacements(*(torch.cat(places) for places in zip(*parts, strict=True)))
+
+    def _within(self, wanted: Tensor, tolerance_da: Tensor, masses: Tensor) -> tuple[Tensor, Tensor]:
+        """The place of the first of ascending masses that are as wanted, and how many are."""
+        lowest = torch.searchsorted(masses, wanted - tolerance_da)
+        return lowest, torch.searchsorted(masses, wanted + tolerance_da, right=True) - lowest
 
     def _gain(self, of: _Stretches, made: _Replacements, peptides: Tensor, gains: PathGains) -> Tensor:
         """(replacements,): by how much each scores more than the stretch that it replaces."""
-        slot = of.first[:, None] + torch.arange(LONGEST, device=self.device)
+        slot = of.first[:, None] + torch.arange(_WIDTH, device=self.device)
         old = peptides[of.row[:, None], of.peptide[:, None], slot.clamp(max=peptides.shape[2] - 1)]
         every = torch.arange(len(old), device=self.device)
         before = self._score(of, gains, every, old, of.end - of.first)
@@ -154,7 +166,7 @@ class Neighbourhood:
         return new - before[made.stretch]
 
     def _score(self, of: _Stretches, gains: PathGains, stretch: Tensor, string: Tensor, length: Tensor) -> Tensor:
-        """(strings,): what strings, (strings, LONGEST), score in the places of stretches."""
+        """(strings,): what strings, (strings, _WIDTH), score in the places of stretches."""
         tokens, row = self.tokens, of.row[stretch]
         ends = torch.stack([of.left, of.right], 1)
         turn = gains.turn_at(of.row[:, None].expand_as(ends), ends)  # of the cleavages at either end of a stretch
@@ -166,18 +178,18 @@ class Neighbourhood:
         score += tokens.pair[of.before[stretch], first]
         score += torch.where(behind == PAD, tokens.end[last], tokens.pair[last, behind])
         mass = of.left[stretch]
-        for place in range(LONGEST):
+        for place in range(_WIDTH):
             token = string[:, place]
             score += tokens.single[token] * (place < length)
-            if place + 1 < LONGEST:
+            if place + 1 < _WIDTH:
                 mass = mass + self.masses[token]
                 score += self._inner(gains, row, mass, token, string[:, place + 1]) * (place + 1 < length)
         return score
 
     def _inner(self, gains: PathGains, row: Tensor, mass: Tensor, left: Tensor, right: Tensor) -> Tensor:
-        """(cleavages,): what cleavages between two residues score."""
+        """(cleavages,): what cleavages between two tokens score; there is none behind a terminal modification."""
         turn = (gains.turn_at(row, mass) * (self.tokens.left[left] + self.tokens.right[right])).sum(-1)
-        return gains.cleavage_at(row, mass) + turn + self.tokens.pair[left, right]
+        return (gains.cleavage_at(row, mass) + turn) * self.is_residue[left] + self.tokens.pair[left, right]
 
     def _is_idle(self, of: _Stretches, which: Tensor, peptides: Tensor) -> Tensor:
         """(replacements,) bool: those that leave an end of the stretch as it was, or make the peptide too long."""
@@ -197,15 +209,26 @@ class Neighbourhood:
         tokens = peptides[of.row, of.peptide].gather(1, source.clamp(0, peptides.shape[2] - 1))
         tokens = tokens.masked_fill(source >= peptides.shape[2], PAD)
         within = slot - of.first[:, None]
-        put = string.gather(1, within.clamp(0, LONGEST - 1))
+        put = string.gather(1, within.clamp(0, _WIDTH - 1))
         return torch.where((within >= 0) & (within < length[:, None]), put, tokens)
 
 
 def _strings(residues: Tensor, cost: Tensor, length: int) -> Tensor:
-    """(strings, LONGEST): all of so many residues with at most one rare one, ``PAD`` behind them."""
+    """(strings, _WIDTH): all of so many residues with at most one rare one, ``PAD`` behind them."""
     strings = torch.cartesian_prod(*[residues] * length).view(-1, length)
     strings = strings[(cost[strings] > _RARE_COST).sum(1) <= 1]
-    return functional.pad(strings, (0, LONGEST - length), value=PAD)
+    return functional.pad(strings, (0, _WIDTH - length), value=PAD)
+
+
+def _behind(terminal: Tensor, strings: Tensor) -> Tensor:
+    """Strings, (strings, _WIDTH), with a terminal modification in front."""
+    return torch.cat([terminal.expand(len(strings), 1), strings[:, :LONGEST]], 1)
+
+
+def _every(first: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """Runs of so many places from first ones on, one after the other: which run, and the place."""
+    which = torch.repeat_interleave(count)
+    return which, first[which] + torch.arange(len(which), device=which.device) - (count.cumsum(0) - count)[which]
 
 
 def _best_of_rows(rows_of: Tensor, gain: Tensor, rows: int, count: int) -> tuple[Tensor, Tensor]:
