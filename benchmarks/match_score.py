@@ -35,6 +35,8 @@ PEPTIDES = 32
 """Of a spectrum, the right one among them."""
 _GRAPH_ANSWERS = 8
 """That are asked about, of those that the search begins with."""
+_ROUNDS = 3
+"""Of the search for wrong peptides: the better they explain the spectrum, the more they teach."""
 _MEASURED_SHARE = 0.4
 _ROWS, _RATE, _WEIGHT_DECAY = 48, 3e-3, 0.1
 LIGHT = UniformNoise(noise_peaks=4, peak_dropout=0.12, peak_error_ppm=1.0, intensity_sigma=0.2)
@@ -94,7 +96,7 @@ class Examiner:
         self.evidence = self.judge.evidence
         self.score, self.settings = score, DecodingSettings()
         tolerance_ppm = params.network.closure_tolerance_ppm
-        self.search = NeighbourSearch(VOCABULARY, self.judge.answered, tolerance_ppm, 0, score)
+        self.search = NeighbourSearch(VOCABULARY, self.judge.answered, tolerance_ppm, 0, score, _ROUNDS)
         self.decoders = [
             GraphDecoder(VOCABULARY, self.judge.answered, tolerance_ppm, path)
             for path in (plain_path_score(VOCABULARY), self.search.neighbours.path)

@@ -15,7 +15,7 @@ from model.match_score import MatchScore
 from model.neighbours import Neighbourhood
 from model.path_score import PathGains
 
-_ROUNDS, _BASES, _NEIGHBOURS, _KEPT = 3, 3, 32, 24
+_BASES, _NEIGHBOURS, _KEPT = 3, 32, 24
 _PATH_WEIGHT = 0.25
 """Of the path score beside the match score: with none of it, fewer right peptides were found."""
 _ROWS = 32
@@ -31,11 +31,19 @@ class NeighbourSearch:
     candidates : (tokens,) int64: those that may be answered.
     tolerance_ppm, isotope_errors : of the precursor's mass.
     match : compares the peptides.
+    rounds : of replacements. Where the many best paths of the spectrum graph are given, one is enough.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, candidates: Tensor, tolerance_ppm: float, isotope_errors: int, match: MatchScore
+        self,
+        vocabulary: Vocabulary,
+        candidates: Tensor,
+        tolerance_ppm: float,
+        isotope_errors: int,
+        match: MatchScore,
+        rounds: int = 1,
     ) -> None:
+        self.rounds = rounds
         self.neighbours = Neighbourhood(vocabulary, candidates, tolerance_ppm, isotope_errors)
         self.match = match.to(candidates.device)
 
@@ -88,7 +96,7 @@ class NeighbourSearch:
         gains = self.gains(evidence, index)
         score = self._scores(evidence, index, gains, tokens)
         fresh = score.isfinite()
-        for _ in range(_ROUNDS):
+        for _ in range(self.rounds):
             best = score.masked_fill(~fresh, -torch.inf).topk(min(_BASES, score.shape[1]), dim=1)
             bases = peptides_at(tokens, best.indices).masked_fill(~best.values.isfinite()[..., None], PAD)
             fresh = fresh.scatter(1, best.indices, False)

@@ -19,18 +19,19 @@ from tests.model.test_match_score import EVIDENCE, SLOTS, tokens_of
 USUAL = torch.tensor(VOCABULARY.encode("GASPVTLNDQKEMHFRYW")).sort().values
 
 
-def search(peptide, *starts):
+def search(peptide, *starts, rounds=1):
     spectrum = ladder(peptide)
     read = to_spectra(PeakBatch.from_spectra([spectrum]), len(spectrum.mz), "cpu")
     index = EVIDENCE.index(read.mz, read.intensity, read.precursor_mz, read.charge)
-    searching = NeighbourSearch(VOCABULARY, USUAL, 20.0, 0, fitted_match_score(VOCABULARY))
+    searching = NeighbourSearch(VOCABULARY, USUAL, 20.0, 0, fitted_match_score(VOCABULARY), rounds)
     tokens, score = searching(EVIDENCE, index, tokens_of(*starts))
     assert (score[0].diff()[score[0, 1:].isfinite()] <= 0).all()
     return [VOCABULARY.decode(row) for row in tokens[0].tolist()], index, tokens
 
 
-def test_two_mistakes_are_put_right():
-    found, index, tokens = search("LPSADVEK", "PLSAVDEK")
+def test_a_mistake_is_put_right_in_every_round():
+    assert search("LPSADVEK", "PLSAVDEK")[0][0] != "LPSADVEK"
+    found, index, tokens = search("LPSADVEK", "PLSAVDEK", rounds=2)
     assert found[0] == "LPSADVEK"
     assert len(set(found)) == len(found)
     masses = torch.from_numpy(VOCABULARY.masses)[tokens[0]].sum(1) + WATER
