@@ -18,7 +18,7 @@ from model.path_score import PathGains
 _BASES, _NEIGHBOURS, _KEPT = 3, 32, 24
 _PATH_WEIGHT = 0.25
 """Of the path score beside the match score: with none of it, fewer right peptides were found."""
-_ROWS = 32
+_ROWS = 16
 """Spectra at once: what fits a processor's cache is quicker, and memory stays bounded."""
 
 
