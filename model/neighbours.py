@@ -147,14 +147,9 @@ class Neighbourhood:
         isotopes = ((target - whole) / ISOTOPE_SPACING).round().clamp(0, self.isotope_errors)
         wanted = target - isotopes * ISOTOPE_SPACING - (whole - (right - left))
         tolerance_da = index.peptide_mass[row] * self.tolerance_ppm * 1e-6
-        inner, terminal = (self._within(wanted, tolerance_da, masses) for masses in self.string_mass)
+        inner, terminal = (_within(masses, wanted, tolerance_da) for masses in self.string_mass)
         parts = [_every(*inner), _every(terminal[0] + len(self.string_mass[0]), terminal[1] * (first == 0))]
         return stretches, _Replacements(*(torch.cat(places) for places in zip(*parts, strict=True)))
-
-    def _within(self, wanted: Tensor, tolerance_da: Tensor, masses: Tensor) -> tuple[Tensor, Tensor]:
-        """The place of the first of ascending masses that are as wanted, and how many are."""
-        lowest = torch.searchsorted(masses, wanted - tolerance_da)
-        return lowest, torch.searchsorted(masses, wanted + tolerance_da, right=True) - lowest
 
     def _gain(self, of: _Stretches, made: _Replacements, peptides: Tensor, gains: PathGains) -> Tensor:
         """(replacements,): by how much each scores more than the stretch that it replaces."""
@@ -223,6 +218,12 @@ def _strings(residues: Tensor, cost: Tensor, length: int) -> Tensor:
 def _behind(terminal: Tensor, strings: Tensor) -> Tensor:
     """Strings, (strings, _WIDTH), with a terminal modification in front."""
     return torch.cat([terminal.expand(len(strings), 1), strings[:, :LONGEST]], 1)
+
+
+def _within(masses: Tensor, wanted: Tensor, tolerance_da: Tensor) -> tuple[Tensor, Tensor]:
+    """The place of the first of ascending masses that are as wanted, and how many are."""
+    lowest = torch.searchsorted(masses, wanted - tolerance_da)
+    return lowest, torch.searchsorted(masses, wanted + tolerance_da, right=True) - lowest
 
 
 def _every(first: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

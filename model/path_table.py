@@ -90,9 +90,9 @@ class PathTable:
         backwards = torch.full((*score.shape, slots), PAD, device=last.device)
         backwards[:, :, 0] = last
         for slot in range(1, slots):
-            token, begun = self.token[self._rows, place, rank], self.source[self._rows, place, rank] < 0
-            backwards[:, :, slot] = token.masked_fill(place < 0, PAD)
-            place = place.masked_fill(begun, -1)
+            at = self._rows, place, rank
+            backwards[:, :, slot] = self.token[at].masked_fill(place < 0, PAD)
+            place = place.masked_fill(self.source[at] < 0, -1)
             if bool((place < 0).all()):
                 break
             score, path, place, rank = self._back(score, place, rank, count)
