@@ -1,10 +1,10 @@
-"""The weights of the match score: fitted in two rounds to tell the right peptide from others of its mass.
+"""The weights of the match score: fitted in three rounds to tell the right peptide from others of its mass.
 
 PEPTRM_MIRROR=DIR python -m benchmarks.match_score --params FILE --shards DIR [--write]
 
-In the first round the others are those of the spectrum graph and their and the right peptide's neighbours; in the
-second, for half of the spectra, those that the search finds with the weights of the first. The parameters name the
-measured files and what may be trained on; ``profiles/base.yaml`` is made for it.
+In the first round the others are those of the spectrum graph and their and the right peptide's neighbours; in later
+ones also those that the search finds with the weights of the round before. What was asked in earlier rounds is asked
+again. The parameters name the measured files and what may be trained on; ``profiles/base.yaml`` is made for it.
 """
 
 from collections.abc import Iterable
@@ -51,15 +51,19 @@ class Round:
     ----------
     copies : of the measured spectra, all but the first with light noise.
     predicted : spectra.
+    every : one batch in so many keeps to neighbours, the others are searched; 1 for no search.
     updates : of ``_ROWS`` spectra.
     """
 
     copies: int
     predicted: int
+    every: int
     updates: int
 
 
-_FIRST, _SECOND = Round(1, 3000, 400), Round(3, 10000, 2000)
+_FITTING = Round(1, 3000, 1, 400), Round(3, 8000, 2, 800), Round(3, 5000, 4, 2400)
+_SEEN_WHOLE, _DROPPED = 0.5, 0.2
+"""Share of the questions in which all features are seen, and of the features that are not seen in the others."""
 
 
 @dataclass
@@ -105,6 +109,10 @@ class Examiner:
     def ask(self, of: list[Batch], *, searching: bool) -> Questions:
         """Questions of batches of spectra."""
         return joined(self._ask(spectra, tokens, searching) for spectra, tokens in of)
+
+    def ask_all(self, of: list[Batch], every: int) -> Questions:
+        """Questions of batches of spectra: one in so many keeps to neighbours, the others are searched."""
+        return joined(self.ask([batch], searching=place % every > 0) for place, batch in enumerate(of))
 
     @torch.no_grad()
     def _ask(self, spectra: Spectra, tokens: NDArray[np.int64], searching: bool) -> Questions:
@@ -173,7 +181,8 @@ def fit(score: MatchScore, measured: Questions, predicted: Questions, updates: i
             part.drawn(count, generator)
             for part, count in ((measured, from_measured), (predicted, _ROWS - from_measured))
         )
-        loss = -scores(score, asked).log_softmax(1)[:, 0].sum(1).mean()  # each member's own
+        by_member = scores(score, with_gaps(asked, score.mean, generator))
+        loss = -by_member.log_softmax(1)[:, 0].sum(1).mean()  # each member's own
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, 2.0)
@@ -181,6 +190,17 @@ def fit(score: MatchScore, measured: Questions, predicted: Questions, updates: i
         schedule.step()
     score.eval()
     score.load_state_dict({name: weight.bfloat16().float() for name, weight in score.state_dict().items()})
+
+
+def with_gaps(of: Questions, mean: Tensor, generator: torch.Generator) -> Questions:
+    """Questions some features of which are not seen, so that no few of them decide alone."""
+    count = len(of.tokens)
+    slot, whole = (
+        (torch.rand(count, 1, features, generator=generator) < _DROPPED)
+        & (torch.rand(count, 1, 1, generator=generator) >= _SEEN_WHOLE)
+        for features in (of.slot.shape[-1], of.whole.shape[-1])
+    )
+    return Questions(of.tokens, of.slot.masked_fill(slot[:, None], 0.0), torch.where(whole, mean, of.whole))
 
 
 @torch.no_grad()
@@ -198,19 +218,17 @@ def main() -> None:
     rng = np.random.default_rng(params.seed)
     given = material(params, options.shards)
     order, score = rng.permutation(len(given.training)), MatchScore(VOCABULARY).eval()
-    examiner, drawn = Examiner(params, score), 0
-    for number, what in enumerate((_FIRST, _SECOND)):
+    examiner, drawn, asked = Examiner(params, score), 0, []
+    for what in _FITTING:
         some = given.training.select(order[drawn : drawn + what.predicted])
         drawn += what.predicted
         batches = [batch for of in predicted(some, params, rng).values() for batch in of]
         copies = measured(given.ours)
         for _ in range(what.copies - 1):
             copies += with_noise(given.ours, LIGHT.settings(), rng.uniform(0.2, 1.0, len(given.ours)), rng)
-        asked = [
-            joined(examiner.ask([batch], searching=number > 0 and place % 2 == 0) for place, batch in enumerate(of))
-            for of in (copies, batches)
-        ]
-        fit(score, asked[0], asked[1], what.updates, params.seed)
+        asked.append([examiner.ask_all(of, what.every) for of in (copies, batches)])
+        of_measured, of_predicted = (joined(parts) for parts in zip(*asked, strict=True))
+        fit(score, of_measured, of_predicted, what.updates, params.seed)
     if options.write:
         write_tensors(WEIGHTS_FILE, {name: weight.bfloat16() for name, weight in score.weights.items()})
     others = predicted(given.unseen.select(rng.permutation(len(given.unseen))[:600]), params, rng)

@@ -6,8 +6,11 @@ between which no cleavage was seen (`model.residue_strings`), is a peptide. Forw
 give each node's share of their weight: what a local look at one cleavage cannot tell, for a peak that no path leads
 through is no ion. A peak is one ion, though, and the sums know nothing of that (the antisymmetric path problem of Chen
 et al. 2001): they are made twice, the second time with each reading's weight divided by one and the odds, after the
-first, that its peak is read in another way. Graphs of this kind are those of Bartels (1990) and Dančík et al. (1999);
-the sums are those of a hidden Markov model (Rabiner 1989). No weights of the network take part.
+first, that its peak is read in another way. And most peptides hold the charge at their C terminus, so that y ions stand
+higher than b ions; some hold it at the other end. All sums are therefore made both ways, once with the weights of b and
+y ions exchanged, and each way counts by how much better it explains the spectrum. Graphs of this kind are those of
+Bartels (1990) and Dančík et al. (1999); the sums are those of a hidden Markov model (Rabiner 1989). No weights of the
+network take part.
 """
 
 from typing import NamedTuple
@@ -27,6 +30,11 @@ _MOST_TAKEN = 30.0
 """Odds that a peak is another ion, beyond which they count no more."""
 _GOOD_PPM = 4.0
 """Deviation of m/z below which an analyser counts as a good one."""
+_OTHER_END = [READINGS.index((1 - terminus, charge)) for terminus, charge in READINGS]
+"""Of each reading, the one by which its peak is an ion of the other end."""
+_EVEN_GAIN, _GAIN_SCALE = -5.0, 3.0
+"""Gain by the exchange at which either way counts as much, and by which the odds rise e-fold."""
+_LEAST_WHOLE = 1e-300
 _SAME_CLEAVAGE_DA = 0.02
 _COINCIDING = 3
 _ROWS = 32
@@ -48,6 +56,23 @@ class GraphReading(NamedTuple):
     posterior: Tensor
     logit: Tensor
     elsewhere: Tensor
+
+
+class BothWays(NamedTuple):
+    """What the sums say with the charge at the C terminus, and at the N terminus.
+
+    Attributes
+    ----------
+    mass : (batch, readings, peaks) float64, Da, of the cleavage by each reading of each peak; +inf where there is none.
+    logit : (batch, readings, peaks) float32, of each reading, before the graph.
+    posterior : (2, batch, readings, peaks) float64.
+    gain : (batch,) float64: logarithm of how much better the second way explains the spectrum.
+    """
+
+    mass: Tensor
+    logit: Tensor
+    posterior: Tensor
+    gain: Tensor
 
 
 class _Edges(NamedTuple):
@@ -107,25 +132,43 @@ class SpectrumGraph(torch.nn.Module):
         mz, intensity, peptide_mass, charge, tolerance_da : as `PeakReader.features`.
         deviation_ppm : (batch,), of the m/z.
         """
+        ways = self.both_ways(mz, intensity, peptide_mass, charge, tolerance_da, deviation_ppm)
+        share = ((ways.gain - _EVEN_GAIN) / _GAIN_SCALE).sigmoid()[:, None, None]
+        own = ways.posterior[0] * (1 - share) + ways.posterior[1] * share
+        elsewhere = (own.sum(1, keepdim=True) - own).clamp(0, 1)
+        ordered, order = ways.mass.flatten(1).sort(dim=1)
+        posterior = _with_coinciding(ordered, own.flatten(1).gather(1, order))
+        return GraphReading(ordered.float(), posterior.float(), ways.logit, elsewhere.float())
+
+    @torch.no_grad()
+    def both_ways(
+        self,
+        mz: Tensor,
+        intensity: Tensor,
+        peptide_mass: Tensor,
+        charge: Tensor,
+        tolerance_da: Tensor,
+        deviation_ppm: Tensor,
+    ) -> BothWays:
+        """Posteriors with the charge at either end; arguments as `forward`."""
         mass, logit, possible = self.reader(mz, intensity, peptide_mass, charge, tolerance_da)
         logit = logit.clamp(-_MOST_CERTAIN, _MOST_CERTAIN).masked_fill(~possible, -_MOST_CERTAIN)
-        weight = logit.double().exp() * possible
-        ordered, order = mass.flatten(1).sort(dim=1)
+        weight = logit.double().exp()
+        weights = torch.stack([weight, weight[:, _OTHER_END]]) * possible
         total, is_good = peptide_mass - WATER, (deviation_ppm < _GOOD_PPM).long()
-        parts = (part.split(_ROWS) for part in (ordered, order, weight, total, is_good))
-        own = torch.cat([self._of_readings(*part) for part in zip(*parts, strict=True)])
-        elsewhere = (own.sum(1, keepdim=True) - own).clamp(0, 1)
-        posterior = _with_coinciding(ordered, own.flatten(1).gather(1, order))
-        return GraphReading(ordered.float(), posterior.float(), logit.float(), elsewhere.float())
+        rows = torch.arange(len(mz), device=mz.device).split(_ROWS)
+        parts = [self._of_readings(mass[of], weights[:, of], total[of], is_good[of]) for of in rows]
+        posterior, likelihood = (torch.cat(column, 1) for column in zip(*parts, strict=True))
+        return BothWays(mass, logit.float(), posterior, (likelihood[1] / likelihood[0]).log())
 
-    def _of_readings(self, mass: Tensor, order: Tensor, weight: Tensor, total: Tensor, is_good: Tensor) -> Tensor:
-        """Posteriors of readings, (batch, readings, peaks), as are the weights; their masses are ordered."""
-        edges = self._edges(mass, total, is_good)
-        alone = _by_reading(_posterior(edges, weight.flatten(1).gather(1, order)), order, weight)
+    def _of_readings(self, mass: Tensor, weight: Tensor, total: Tensor, is_good: Tensor) -> tuple[Tensor, Tensor]:
+        """Posteriors of readings, (2, batch, readings, peaks), as are the weights, and likelihoods, (2, batch)."""
+        ordered, order = mass.flatten(1).sort(dim=1)
+        edges, order = self._edges(ordered, total, is_good), order.expand(2, -1, -1)
+        alone, _ = _posterior_by_reading(edges, order, weight)
         odds = alone / (1 - alone).clamp(min=1e-6)
-        others = (odds.sum(1, keepdim=True) - odds).clamp(min=0, max=_MOST_TAKEN)
-        weight = weight / (1 + others)
-        return _by_reading(_posterior(edges, weight.flatten(1).gather(1, order)), order, weight)
+        others = (odds.sum(2, keepdim=True) - odds).clamp(min=0, max=_MOST_TAKEN)
+        return _posterior_by_reading(edges, order, weight / (1 + others))
 
     def _edges(self, mass: Tensor, total: Tensor, is_good: Tensor) -> _Edges:
         """Those of ordered nodes, +inf for none, by the table of each row's analyser."""
@@ -141,32 +184,37 @@ class SpectrumGraph(torch.nn.Module):
         )
 
 
-def _posterior(edges: _Edges, weight: Tensor) -> Tensor:
-    """Share of all paths' weight that leads through each node; (batch, nodes) float64, as are the weights."""
+def _posterior(edges: _Edges, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Share of all paths' weight that leads through each node, (..., batch, nodes) float64, as are the weights.
+
+    And all of that weight, (..., batch), at least a number that can be divided by.
+    """
     nodes = edges.first.shape[1]
-    padding = weight.shape[1] - nodes
-    weight, forward = weight[:, :nodes], edges.first.clone()
+    padding = weight.shape[-1] - nodes
+    weight = weight[..., :nodes]
+    forward = edges.first.expand(weight.shape).clone()
     backward, weighted = torch.zeros_like(weight), torch.zeros_like(weight)
     for node in range(nodes):
-        forward[:, node] *= weight[:, node]
-        forward[:, node + 1 :] += forward[:, node, None] * edges.between[:, node, node + 1 :]
+        forward[..., node] *= weight[..., node]
+        forward[..., node + 1 :] += forward[..., node, None] * edges.between[:, node, node + 1 :]
     for node in range(nodes - 1, -1, -1):
-        onwards = (edges.between[:, node, node + 1 :] * weighted[:, node + 1 :]).sum(1)
-        backward[:, node] = edges.last[:, node] + onwards
-        weighted[:, node] = weight[:, node] * backward[:, node]
-    whole = edges.whole + (forward * edges.last).sum(1)
-    return functional.pad(forward * backward / whole.clamp(min=1e-300)[:, None], (0, padding))
+        onwards = (edges.between[:, node, node + 1 :] * weighted[..., node + 1 :]).sum(-1)
+        backward[..., node] = edges.last[:, node] + onwards
+        weighted[..., node] = weight[..., node] * backward[..., node]
+    whole = (edges.whole + (forward * edges.last).sum(-1)).clamp(min=_LEAST_WHOLE)
+    return functional.pad(forward * backward / whole[..., None], (0, padding)), whole
+
+
+def _posterior_by_reading(edges: _Edges, order: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """As `_posterior`, of weights of readings of peaks, (..., readings, peaks), whose nodes are so ordered."""
+    posterior, whole = _posterior(edges, weight.flatten(-2).gather(-1, order))
+    return torch.zeros_like(posterior).scatter(-1, order, posterior).view_as(weight), whole
 
 
 def _ratios(tables: Tensor, distance: Tensor, which: Tensor) -> Tensor:
     """Of distances, (batch, ...), by the table of each row; tables (2, entries)."""
     first = which.view(-1, *[1] * (distance.dim() - 1)) * tables.shape[1]
     return table_at(tables, distance, first)
-
-
-def _by_reading(posterior: Tensor, order: Tensor, like: Tensor) -> Tensor:
-    """Posteriors of the ordered nodes as those of the readings of the peaks, (batch, readings, peaks)."""
-    return torch.zeros_like(posterior).scatter(1, order, posterior).view_as(like)
 
 
 def _with_coinciding(mass: Tensor, posterior: Tensor) -> Tensor:

@@ -72,9 +72,10 @@ def test_posteriors_are_shares_of_the_weight_of_all_paths(is_good):
             share[list(path)] += weight
     mass_of = torch.tensor([total]).double()
     edges = GRAPH._edges(torch.tensor([[*nodes, np.inf]]), mass_of, torch.tensor([is_good]))
-    found = _posterior(edges, torch.tensor([[*weights, 0.0]]))[0]
+    found, all_paths = (part[0] for part in _posterior(edges, torch.tensor([[*weights, 0.0]])))
     assert found[:-1].numpy() == pytest.approx(share / whole, rel=1e-4)
     assert found[-1] == 0
+    assert float(all_paths) == pytest.approx(whole, rel=1e-4)
 
 
 def test_cleavages_of_a_peptide_stand_out_from_peaks_anywhere():
@@ -101,6 +102,44 @@ def test_cleavages_of_a_peptide_stand_out_from_peaks_anywhere():
         assert min(best) > 0.9
         elsewhere = np.isfinite(node) & (np.abs(node[:, None] - true).min(1) > 0.05)
         assert posterior[elsewhere].mean() < 0.05
+
+
+def one_end(peptide: str, terminus: str) -> tuple[torch.Tensor, ...]:
+    """A doubly charged peptide of which one end's ions stand high, and a third of the other's low."""
+    high, low = ("b", "y") if terminus == "b" else ("y", "b")
+    places = range(1, len(peptide))
+
+    def ions(series: str) -> list[float]:
+        pieces = [peptide[:n] if series == "b" else peptide[n:] for n in places]
+        return [mass.fast_mass(piece, ion_type=series, charge=1) for piece in pieces]
+
+    heights = {**dict.fromkeys(ions(high), 0.8), **dict.fromkeys(ions(low)[::3], 0.15)}
+    mz = torch.tensor(sorted(heights), dtype=torch.float64)
+    return (
+        mz[None],
+        torch.tensor([heights[float(each)] for each in mz])[None],
+        torch.tensor([mass.fast_mass(peptide)], dtype=torch.float64),
+        torch.tensor([2]),
+        torch.full((1, len(mz)), 0.01),
+        torch.tensor([3.0]),
+    )
+
+
+def true_posteriors(peptide: str, terminus: str) -> list[float]:
+    node, posterior, *_ = (part[0].numpy() for part in GRAPH(*one_end(peptide, terminus)))
+    true = [mass.fast_mass(peptide[:end]) - WATER for end in range(2, len(peptide) - 1)]
+    return [posterior[np.abs(node - prefix) < 0.01].max() for prefix in true]
+
+
+@pytest.mark.parametrize("peptide", ["RAEFVLGTQPATQ", "FVELGTQPATQ", "HLDEAGTSPQVLA"])
+def test_peptides_that_hold_the_charge_at_their_beginning_are_read_from_there(peptide):
+    assert min(true_posteriors(peptide, "b")) > 0.5
+
+
+@pytest.mark.parametrize("peptide", ["QTAPQTGLVFEAR", "HLDEAGTSPQVLK"])
+def test_peptides_that_hold_the_charge_at_their_end_are_read_as_ever(peptide):
+    assert float(GRAPH.both_ways(*one_end(peptide, "y")).gain) < -20
+    assert min(true_posteriors(peptide, "y")) > 0.95
 
 
 def test_rows_do_not_see_each_other_and_empty_spectra_have_no_nodes():
