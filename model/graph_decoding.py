@@ -15,7 +15,7 @@ from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
 from model.hypothesis import are_repeated, peptides_at
 from model.path_score import PathGains, PathScore
-from model.path_table import HYPOTHESES, SAME_MASS_DA, Ends, PathTable
+from model.path_table import SAME_MASS_DA, Ends, PathTable
 from model.residue_strings import NOMINAL_DA
 
 PRECURSOR_DEVIATION_PPM = 7.0
@@ -48,13 +48,16 @@ class GraphDecoder:
     candidates : (tokens,) int64: those that may be answered; gaps are left out.
     tolerance_ppm : of the precursor's mass.
     path : scores the peptides.
+    hypotheses : kept of each nominal mass, one of those that weigh the same and end alike.
     """
 
-    def __init__(self, vocabulary: Vocabulary, candidates: Tensor, tolerance_ppm: float, path: PathScore) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, candidates: Tensor, tolerance_ppm: float, path: PathScore, hypotheses: int = 8
+    ) -> None:
         numbers = [int(number) for number in candidates if int(number) not in (PAD, STOP, GAP)]
         terminal = [number for number in numbers if vocabulary.is_terminal[number]]
         residues = [number for number in numbers if not vocabulary.is_terminal[number]]
-        self.tolerance_ppm, self.device = tolerance_ppm, candidates.device
+        self.tolerance_ppm, self.hypotheses, self.device = tolerance_ppm, hypotheses, candidates.device
         self.terminal = [(number, float(vocabulary.masses[number])) for number in terminal]
         self.residues = torch.tensor(residues, device=self.device)
         self.masses = torch.as_tensor(vocabulary.masses, dtype=torch.float32, device=self.device)
@@ -88,7 +91,7 @@ class GraphDecoder:
         onwards = _Onwards(gains, tokens.pair[:, ours] + tokens.single[ours], tokens.left, tokens.right[ours])
         residue_mass = index.peptide_mass - WATER
         places = int(residue_mass.max() / NOMINAL_DA) + 3 + self.zero
-        table = PathTable(len(residue_mass), places, self.residues, self.masses)
+        table = PathTable(len(residue_mass), places, self.residues, self.masses, self.hypotheses)
         table.begin(self.zero, 0.0, PAD, onwards.pair[PAD])
         for number, mass in self.terminal:
             score = tokens.single[number] + tokens.pair[PAD, number] + onwards.pair[number]
@@ -107,16 +110,16 @@ class GraphDecoder:
         mass = (torch.stack([table.mass[:, sources] for sources, _ in parts], 2) + self.mass[:, None]).flatten(2)
         place = onwards.gains.place(mass).flatten(1)
         score += onwards.gains.cleavage.gather(1, place).view(score.shape)
-        best, chosen = score.topk(2 * HYPOTHESES, dim=2)
+        best, chosen = score.topk(2 * self.hypotheses, dim=2)
         masses = mass.gather(2, chosen)
         same = (masses[..., None] - masses[..., None, :]).abs() < SAME_MASS_DA
-        last = chosen // HYPOTHESES
+        last = chosen // self.hypotheses
         same &= last[..., None] == last[..., None, :]
         earlier = torch.ones(same.shape[-2:], dtype=torch.bool, device=self.device).tril(-1)
         best = best.masked_fill((same & earlier).any(3), -torch.inf)
-        best, order = best.topk(HYPOTHESES, dim=2)
+        best, order = best.topk(self.hypotheses, dim=2)
         chosen, masses = chosen.gather(2, order), masses.gather(2, order)
-        residue, rank = chosen // HYPOTHESES, chosen % HYPOTHESES
+        residue, rank = chosen // self.hypotheses, chosen % self.hypotheses
         source = torch.arange(first, end, device=self.device)[:, None] - self.nominal[residue]
         token = self.residues[residue]
         table.put(slice(first, end), masses, token, source, rank, onwards(best, masses, token))
@@ -137,7 +140,7 @@ class GraphDecoder:
         unit = residue_mass[:, None, None, None].float() * 1e-6
         score = score - (off / (unit * PRECURSOR_DEVIATION_PPM)).square() / 2
         score = score.masked_fill(~usable | (off.abs() > unit * self.tolerance_ppm), -torch.inf)
-        rank = torch.arange(HYPOTHESES, device=self.device)
+        rank = torch.arange(self.hypotheses, device=self.device)
         parts = source[..., None], rank, self.residues[:, None], score
         ends = Ends(*(part.expand(score.shape).flatten(1) for part in parts))
         tokens, score = table.read(ends, slots, count)
@@ -165,10 +168,11 @@ class _Onwards:
     right: Tensor
 
     def __call__(self, score: Tensor, mass: Tensor, token: Tensor) -> Tensor:
-        """(batch, places, hypotheses, residues); arguments (batch, places, hypotheses)."""
+        """(batch, residues, places, hypotheses); arguments (batch, places, hypotheses)."""
         node = self.gains.node.gather(1, self.gains.place(mass).flatten(1)).long()
         turn = self.gains.turn.gather(1, node[..., None].expand(-1, -1, self.gains.turn.shape[2]))
-        turn = turn.view(*mass.shape, turn.shape[2])
-        before = score + (turn * self.left[token]).sum(-1)
-        onwards: Tensor = before[..., None] + turn @ self.right.mT + self.pair[token]
-        return onwards
+        token = token.flatten(1)
+        before = score.flatten(1) + (turn * self.left[token]).sum(-1)
+        beside = self.pair.mT.expand(len(token), -1, -1).gather(2, token[:, None].expand(-1, self.pair.shape[1], -1))
+        onwards = (self.right @ turn.mT).add_(beside).add_(before[:, None])
+        return onwards.view(*onwards.shape[:2], *score.shape[1:])

@@ -13,8 +13,6 @@ from torch import Tensor
 
 from data.vocabulary import PAD
 
-HYPOTHESES = 8
-"""Of each nominal mass."""
 SAME_MASS_DA = 0.008
 
 
@@ -42,12 +40,13 @@ class PathTable:
     batch, places : spectra, and nominal masses of each.
     residues : (residues,) int64, tokens that hypotheses are extended by.
     masses : (tokens,) float32, Da.
+    hypotheses : of each nominal mass.
     """
 
-    def __init__(self, batch: int, places: int, residues: Tensor, masses: Tensor) -> None:
-        self.places, self.masses, device = places, masses, residues.device
-        shape = (batch, self.places, HYPOTHESES)
-        self.onward = torch.full((batch, len(residues), self.places, HYPOTHESES), -torch.inf, device=device)
+    def __init__(self, batch: int, places: int, residues: Tensor, masses: Tensor, hypotheses: int) -> None:
+        self.places, self.masses, self.hypotheses, device = places, masses, hypotheses, residues.device
+        shape = (batch, self.places, hypotheses)
+        self.onward = torch.full((batch, len(residues), self.places, hypotheses), -torch.inf, device=device)
         self.mass = torch.zeros(shape, device=device)
         self.token = torch.zeros(shape, dtype=torch.int64, device=device)
         self.source = torch.full(shape, -1, dtype=torch.int64, device=device)
@@ -66,7 +65,7 @@ class PathTable:
     def put(self, places: slice, mass: Tensor, token: Tensor, source: Tensor, rank: Tensor, onward: Tensor) -> None:
         """Set the hypotheses of places, (batch, places, hypotheses) each, where none begins."""
         self.mass[:, places], self.token[:, places], self.rank[:, places] = mass, token, rank
-        self.source[:, places], self.onward[:, :, places] = source, onward.permute(0, 3, 1, 2)
+        self.source[:, places], self.onward[:, :, places] = source, onward
         for place, beginning in self.begun.items():
             if places.start <= place < places.stop:
                 self.begin(place, *beginning)
@@ -111,7 +110,7 @@ class PathTable:
         done[..., 0] = 0.0
         every = score[..., None] + torch.where((place < 0)[..., None], done, loss.masked_fill(~is_same, -torch.inf))
         best, chosen = every.flatten(1).topk(min(count, every[0].numel()), dim=1)
-        path, hypothesis = chosen // HYPOTHESES, chosen % HYPOTHESES
+        path, hypothesis = chosen // self.hypotheses, chosen % self.hypotheses
         onto = torch.where(place < 0, place, before).gather(1, path)
         return best, path, onto, hypothesis
 
