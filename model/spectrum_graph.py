@@ -33,7 +33,9 @@ _GOOD_PPM = 4.0
 _OTHER_END = [READINGS.index((1 - terminus, charge)) for terminus, charge in READINGS]
 """Of each reading, the one by which its peak is an ion of the other end."""
 _EVEN_GAIN, _GAIN_SCALE = -5.0, 3.0
-"""Gain by the exchange at which either way counts as much, and by which the odds rise e-fold."""
+"""Gain by the exchange at which either way counts as much, and by which the odds rise e-fold: with these, of a few that
+were tried, the right peptide was among the best paths most often. A way that is given up wrongly cannot be found again;
+one too many costs a path some certainty."""
 _LEAST_WHOLE = 1e-300
 _SAME_CLEAVAGE_DA = 0.02
 _COINCIDING = 3
