@@ -51,7 +51,7 @@ class Round:
     ----------
     copies : of the measured spectra, all but the first with light noise.
     predicted : spectra.
-    every : one batch in so many keeps to neighbours, the others are searched; 1 for no search.
+    every : as in `Examiner.ask`.
     updates : of ``_ROWS`` spectra.
     """
 
@@ -106,13 +106,14 @@ class Examiner:
             for path in (plain_path_score(VOCABULARY), self.search.neighbours.path)
         ]
 
-    def ask(self, of: list[Batch], *, searching: bool) -> Questions:
-        """Questions of batches of spectra."""
-        return joined(self._ask(spectra, tokens, searching) for spectra, tokens in of)
+    def ask(self, of: list[Batch], every: int = 0) -> Questions:
+        """Questions of batches of spectra.
 
-    def ask_all(self, of: list[Batch], every: int) -> Questions:
-        """Questions of batches of spectra: one in so many keeps to neighbours, the others are searched."""
-        return joined(self.ask([batch], searching=place % every > 0) for place, batch in enumerate(of))
+        Parameters
+        ----------
+        every : one batch in so many keeps to neighbours, the others are searched; 0: all are searched.
+        """
+        return joined(self._ask(*batch, not every or place % every > 0) for place, batch in enumerate(of))
 
     @torch.no_grad()
     def _ask(self, spectra: Spectra, tokens: NDArray[np.int64], searching: bool) -> Questions:
@@ -226,14 +227,14 @@ def main() -> None:
         copies = measured(given.ours)
         for _ in range(what.copies - 1):
             copies += with_noise(given.ours, LIGHT.settings(), rng.uniform(0.2, 1.0, len(given.ours)), rng)
-        asked.append([examiner.ask_all(of, what.every) for of in (copies, batches)])
+        asked.append([examiner.ask(of, what.every) for of in (copies, batches)])
         of_measured, of_predicted = (joined(parts) for parts in zip(*asked, strict=True))
         fit(score, of_measured, of_predicted, what.updates, params.seed)
     if options.write:
         write_tensors(WEIGHTS_FILE, {name: weight.bfloat16() for name, weight in score.weights.items()})
     others = predicted(given.unseen.select(rng.permutation(len(given.unseen))[:600]), params, rng)
     for name, of in ({"measured": measured(given.held_out)} | others).items():
-        print(f"{name}, the right one of up to {PEPTIDES} peptides, {judged(score, examiner.ask(of, searching=True))}")
+        print(f"{name}, the right one of up to {PEPTIDES} peptides, {judged(score, examiner.ask(of))}")
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ class Judge:
         found: dict[str, list[Tensor]] = {"intensity": [], "reading": [], "graph": [], "right": []}
         for spectra, tokens in of:
             mass, logit, _ = (part.flatten(1) for part in self.reader(*self.arguments(spectra)[:-1]))
-            ordered, posterior, _, _ = self.graph(*self.arguments(spectra))
+            ordered, posterior, *_ = self.graph(*self.arguments(spectra))
             order, kept = mass.argsort(dim=1), ordered.isfinite()
             intensity = spectra.intensity.repeat(1, len(READINGS))
             right = is_cleavage(mass.gather(1, order), tokens)

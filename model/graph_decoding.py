@@ -19,6 +19,8 @@ from model.path_table import SAME_MASS_DA, Ends, PathTable
 from model.residue_strings import NOMINAL_DA
 
 PRECURSOR_DEVIATION_PPM = 7.0
+HYPOTHESES = 8
+"""Of each nominal mass."""
 _ROWS = 16
 """Spectra at once, of like mass: what fits a processor's cache is quicker."""
 _BELOW_ZERO = 20
@@ -52,7 +54,12 @@ class GraphDecoder:
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, candidates: Tensor, tolerance_ppm: float, path: PathScore, hypotheses: int = 8
+        self,
+        vocabulary: Vocabulary,
+        candidates: Tensor,
+        tolerance_ppm: float,
+        path: PathScore,
+        hypotheses: int = HYPOTHESES,
     ) -> None:
         numbers = [int(number) for number in candidates if int(number) not in (PAD, STOP, GAP)]
         terminal = [number for number in numbers if vocabulary.is_terminal[number]]

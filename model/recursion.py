@@ -25,7 +25,7 @@ from model.evidence import (
     posterior_feature,
     slot_features,
 )
-from model.graph_decoding import GraphAnswers, GraphDecoder
+from model.graph_decoding import HYPOTHESES, GraphAnswers, GraphDecoder
 from model.heads import ConfidenceHead, GapHead, HaltingHead
 from model.hypothesis import Hypothesis, read_hypothesis, with_stop
 from model.layers import CoreLayer, MassSinusoids
@@ -40,9 +40,9 @@ FORBIDDEN_LOGIT = -30.0
 GUIDE_LOGIT = 6.0
 """Logit of the tokens of a given answer: about 93% of 30 tokens."""
 
-_HYPOTHESES, _PLAIN_HYPOTHESES = 8, 4
-"""Of each nominal mass, on the way to the spectrum graph's best peptides, by what was learned and by posteriors alone:
-more of the latter found right peptides no more often."""
+_PLAIN_HYPOTHESES = 4
+"""Of each nominal mass, on the way to the spectrum graph's best peptides by posteriors alone: more found right peptides
+no more often."""
 _TOKEN_WIDTH = 16
 _STEP_EMBEDDINGS = 32
 
@@ -269,7 +269,7 @@ class Network(nn.Module):
         path : what they are best by; None: posteriors of cleavages and frequencies of residues alone.
         """
         path = path or plain_path_score(self.vocabulary)
-        hypotheses = _HYPOTHESES if path.learned else _PLAIN_HYPOTHESES
+        hypotheses = HYPOTHESES if path.learned else _PLAIN_HYPOTHESES
         tolerance_ppm = self.settings.closure_tolerance_ppm
         decoder = GraphDecoder(self.vocabulary, self.candidates, tolerance_ppm, path, hypotheses)
         return decoder(self.mass_evidence, index, slots, count)

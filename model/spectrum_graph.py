@@ -52,28 +52,13 @@ class GraphReading(NamedTuple):
     posterior : (batch, nodes) float32, of a cleavage there: of this node and of those that coincide with it.
     logit : (batch, readings, peaks) float32, of each reading of each peak, before the graph.
     elsewhere : (batch, readings, peaks) float32, 0…1: probability that the peak is read in another way.
+    gain : (batch,) float64: logarithm of how much better the charge at the N terminus explains the spectrum.
     """
 
     mass: Tensor
     posterior: Tensor
     logit: Tensor
     elsewhere: Tensor
-
-
-class BothWays(NamedTuple):
-    """What the sums say with the charge at the C terminus, and at the N terminus.
-
-    Attributes
-    ----------
-    mass : (batch, readings, peaks) float64, Da, of the cleavage by each reading of each peak; +inf where there is none.
-    logit : (batch, readings, peaks) float32, of each reading, before the graph.
-    posterior : (2, batch, readings, peaks) float64.
-    gain : (batch,) float64: logarithm of how much better the second way explains the spectrum.
-    """
-
-    mass: Tensor
-    logit: Tensor
-    posterior: Tensor
     gain: Tensor
 
 
@@ -96,7 +81,9 @@ class _Edges(NamedTuple):
 def no_graph(intensity: Tensor) -> GraphReading:
     """Of spectra, (batch, peaks), without a graph: no nodes, and nothing known of the peaks."""
     unread = intensity.new_zeros(len(intensity), len(READINGS), intensity.shape[1])
-    return GraphReading(intensity[:, :0], intensity[:, :0], unread, unread)
+    return GraphReading(
+        intensity[:, :0], intensity[:, :0], unread, unread, intensity.new_zeros(len(intensity)).double()
+    )
 
 
 class SpectrumGraph(torch.nn.Module):
@@ -134,39 +121,30 @@ class SpectrumGraph(torch.nn.Module):
         mz, intensity, peptide_mass, charge, tolerance_da : as `PeakReader.features`.
         deviation_ppm : (batch,), of the m/z.
         """
-        ways = self.both_ways(mz, intensity, peptide_mass, charge, tolerance_da, deviation_ppm)
-        share = ((ways.gain - _EVEN_GAIN) / _GAIN_SCALE).sigmoid()[:, None, None]
-        own = ways.posterior[0] * (1 - share) + ways.posterior[1] * share
-        elsewhere = (own.sum(1, keepdim=True) - own).clamp(0, 1)
-        ordered, order = ways.mass.flatten(1).sort(dim=1)
-        posterior = _with_coinciding(ordered, own.flatten(1).gather(1, order))
-        return GraphReading(ordered.float(), posterior.float(), ways.logit, elsewhere.float())
-
-    @torch.no_grad()
-    def both_ways(
-        self,
-        mz: Tensor,
-        intensity: Tensor,
-        peptide_mass: Tensor,
-        charge: Tensor,
-        tolerance_da: Tensor,
-        deviation_ppm: Tensor,
-    ) -> BothWays:
-        """Posteriors with the charge at either end; arguments as `forward`."""
         mass, logit, possible = self.reader(mz, intensity, peptide_mass, charge, tolerance_da)
         logit = logit.clamp(-_MOST_CERTAIN, _MOST_CERTAIN).masked_fill(~possible, -_MOST_CERTAIN)
         weight = logit.double().exp()
-        weights = torch.stack([weight, weight[:, _OTHER_END]]) * possible
-        total, is_good = peptide_mass - WATER, (deviation_ppm < _GOOD_PPM).long()
-        rows = torch.arange(len(mz), device=mz.device).split(_ROWS)
-        parts = [self._of_readings(mass[of], weights[:, of], total[of], is_good[of]) for of in rows]
-        posterior, likelihood = (torch.cat(column, 1) for column in zip(*parts, strict=True))
-        return BothWays(mass, logit.float(), posterior, (likelihood[1] / likelihood[0]).log())
-
-    def _of_readings(self, mass: Tensor, weight: Tensor, total: Tensor, is_good: Tensor) -> tuple[Tensor, Tensor]:
-        """Posteriors of readings, (2, batch, readings, peaks), as are the weights, and likelihoods, (2, batch)."""
+        weights = torch.stack([weight, weight[:, _OTHER_END]], 1) * possible[:, None]
         ordered, order = mass.flatten(1).sort(dim=1)
-        edges, order = self._edges(ordered, total, is_good), order.expand(2, -1, -1)
+        total, is_good = peptide_mass - WATER, (deviation_ppm < _GOOD_PPM).long()
+        parts = (part.split(_ROWS) for part in (ordered, order, weights, total, is_good))
+        found = [self._of_readings(*part) for part in zip(*parts, strict=True)]
+        ways, likelihood = (torch.cat(column, 1) for column in zip(*found, strict=True))
+        gain = (likelihood[1] / likelihood[0]).log()
+        share = ((gain - _EVEN_GAIN) / _GAIN_SCALE).sigmoid()[:, None, None]
+        own = ways[0] * (1 - share) + ways[1] * share
+        elsewhere = (own.sum(1, keepdim=True) - own).clamp(0, 1)
+        posterior = _with_coinciding(ordered, own.flatten(1).gather(1, order))
+        return GraphReading(ordered.float(), posterior.float(), logit.float(), elsewhere.float(), gain)
+
+    def _of_readings(
+        self, mass: Tensor, order: Tensor, weight: Tensor, total: Tensor, is_good: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Posteriors of readings both ways, (2, batch, readings, peaks), and likelihoods, (2, batch).
+
+        The weights are (batch, 2, readings, peaks); the masses are ordered.
+        """
+        edges, order, weight = self._edges(mass, total, is_good), order.expand(2, -1, -1), weight.transpose(0, 1)
         alone, _ = _posterior_by_reading(edges, order, weight)
         odds = alone / (1 - alone).clamp(min=1e-6)
         others = (odds.sum(2, keepdim=True) - odds).clamp(min=0, max=_MOST_TAKEN)

@@ -138,7 +138,7 @@ def test_peptides_that_hold_the_charge_at_their_beginning_are_read_from_there(pe
 
 @pytest.mark.parametrize("peptide", ["QTAPQTGLVFEAR", "HLDEAGTSPQVLK"])
 def test_peptides_that_hold_the_charge_at_their_end_are_read_as_ever(peptide):
-    assert float(GRAPH.both_ways(*one_end(peptide, "y")).gain) < -20
+    assert float(GRAPH(*one_end(peptide, "y")).gain) < -20
     assert min(true_posteriors(peptide, "y")) > 0.95
 
 
