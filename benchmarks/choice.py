@@ -27,7 +27,8 @@ _HALVINGS = 10
 _LEFT_OUT: dict[str, tuple[str, ...]] = {
     "all features": (),
     "no match score": ("match", "match lead"),
-    "no heights of ions": ("likeness", "correlation"),
+    "no heights of ions": ("predicted heights", "measured heights", "correlation"),
+    "no heights as MS2PIP predicts them": ("predicted heights",),
     "no graph": ("path", "least path"),
     "no second look": ("agreement", "least agreement", "trust", "least trust", "halting"),
     "no confidence head": ("trust", "least trust"),

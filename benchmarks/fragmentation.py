@@ -1,4 +1,4 @@
-"""The weights of expected ion intensities: fitted to predicted, then to measured spectra too, and what they explain.
+"""The weights of expected ion intensities: fitted to predicted and to measured spectra, and what they explain.
 
 PEPTRM_MIRROR=DIR python -m benchmarks.fragmentation --params FILE --shards DIR [--write]
 
@@ -6,47 +6,40 @@ The parameters name the measured files and what may be trained on; ``profiles/ba
 """
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.fitting import arguments
+from benchmarks.fitting import Material, arguments, material
+from benchmarks.spectrum_graph import measured
 from data.batches import SpectrumSet
-from data.fragment_intensity import IntensityPredictor
-from data.preprocessing import preprocess
-from data.schema import Spectrum, from_table
-from data.settings import PreprocessingSettings
-from data.shards import read_shards
-from data.splits import is_validation
 from data.vocabulary import PAD, STOP, VOCABULARY
 from model.evidence import MassEvidence
-from model.fragmentation import WEIGHTS_FILE, Fragmentation, likeness, observed_ions
+from model.expected_heights import ExpectedHeights
+from model.fragmentation import MEASURED, PREDICTED, WEIGHTS_FILE, Fragmentation, likeness, observed_ions
 from model.settings import NetworkSettings
-from model.spectra import to_spectra
 from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
-from tasks.pretraining import measured_spectra
 
-_ROWS = 256
-_PHASES = ((1500, 4e-3, 0.0), (1250, 1e-3, 0.5))
-"""Updates, highest learning rate, share of measured spectra."""
+_PREDICTED_ROWS, _MEASURED_ROWS = 256, 64
+_MEASURED_WEIGHT = 0.25
+"""Of the loss of the measured ones beside that of the predicted ones: there are few."""
+_UPDATES, _RATE, _WEIGHT_DECAY = 3000, 4e-3, 0.05
+_PREDICTED, _UNSEEN = 100_000, 4000
+"""Spectra, to fit to and to judge by."""
 
 Examples = tuple[Tensor, Tensor, Tensor, Tensor]
 """Tokens, charges, observed root intensities, which of them are asked for."""
 
 
-def examples(spectra: list[Spectrum], network: NetworkSettings) -> Examples:
+def examples(spectra: SpectrumSet, network: NetworkSettings) -> Examples:
     """What is there at the ions of the spectra's own peptides, within the tolerance of the network."""
     evidence = MassEvidence(replace(network, spectrum_graph=False, start="empty"), VOCABULARY)
-    settings, slots = PreprocessingSettings(), network.slots
-    whole, parts = SpectrumSet.from_spectra(spectra), []
-    for first in range(0, len(whole), _ROWS):
-        part = whole.select(np.arange(first, min(first + _ROWS, len(whole))))
-        read = to_spectra(preprocess(part.peaks, settings), settings.max_peaks, "cpu")
-        tokens = torch.full((len(part), slots), PAD)
-        own = torch.from_numpy(np.where(part.tokens > STOP, part.tokens, PAD))[:, :slots]
+    parts = []
+    for read, peptides in measured(spectra):
+        tokens = torch.full((len(peptides), network.slots), PAD)
+        own = torch.from_numpy(np.where(peptides > STOP, peptides, PAD))[:, : network.slots]
         tokens[:, : own.shape[1]] = own
         index = evidence.index(read.mz, read.intensity, read.precursor_mz, read.charge)
         parts.append((tokens, read.charge, *observed_ions(evidence, index, tokens)))
@@ -54,78 +47,70 @@ def examples(spectra: list[Spectrum], network: NetworkSettings) -> Examples:
     return tokens, charge, observed, asked
 
 
-def fit(predictor: Fragmentation, predicted: Examples, measured: Examples, seed: int) -> None:
+def some_predicted(given: Material, params: Params) -> Examples:
+    """Those to fit to."""
+    return examples(_drawn_from(given.training, _PREDICTED, params), params.network)
+
+
+def _drawn_from(spectra: SpectrumSet, count: int, params: Params) -> SpectrumSet:
+    return spectra.select(np.random.default_rng(params.seed).permutation(len(spectra))[:count])
+
+
+def fitted_to(of_predicted: Examples, of_measured: Examples, seed: int) -> Fragmentation:
     """Least mean distance of directions: one minus the cosine."""
+    torch.manual_seed(seed)
+    predictor = Fragmentation(VOCABULARY)
     generator = torch.Generator().manual_seed(seed)
-    for updates, rate, share in _PHASES:
-        optimizer = torch.optim.AdamW(predictor.parameters(), weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=updates, pct_start=0.1)
-        for _ in range(updates):
-            tokens, charge, observed, asked = _drawn(predicted, measured, share, generator)
-            loss = (1 - likeness(predictor(tokens, charge), observed, asked)).mean()
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+    optimizer = torch.optim.AdamW(predictor.parameters(), weight_decay=_WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=_UPDATES, pct_start=0.1)
+    for _ in range(_UPDATES):
+        of_either = [
+            distance(predictor, _drawn(of, rows, generator), source).mean()
+            for of, rows, source in (
+                (of_predicted, _PREDICTED_ROWS, PREDICTED),
+                (of_measured, _MEASURED_ROWS, MEASURED),
+            )
+        ]
+        loss = of_either[PREDICTED] + _MEASURED_WEIGHT * of_either[MEASURED]
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+    predictor.load_state_dict({name: weight.bfloat16().float() for name, weight in predictor.state_dict().items()})
+    return predictor.eval().requires_grad_(False)
 
 
-def _drawn(predicted: Examples, measured: Examples, share: float, generator: torch.Generator) -> Examples:
-    count = int(_ROWS * share)
-    from_predicted = torch.randint(len(predicted[0]), (_ROWS - count,), generator=generator)
-    from_measured = torch.randint(len(measured[0]), (count,), generator=generator)
-    tokens, charge, observed, asked = (
-        torch.cat([a[from_predicted], b[from_measured]]) for a, b in zip(predicted, measured, strict=True)
-    )
-    return tokens, charge, observed, asked
-
-
-@torch.no_grad()
-def mean_likeness(predictor: Fragmentation, of: Examples) -> float:
-    """Over the spectra."""
+def distance(predictor: Fragmentation, of: Examples, source: int) -> Tensor:
+    """(spectra,), of the heights of one source."""
     tokens, charge, observed, asked = of
-    return float(likeness(predictor(tokens, charge), observed, asked).mean())
+    return 1 - likeness(predictor(tokens, charge)[source], observed, asked)
+
+
+def _drawn(of: Examples, rows: int, generator: torch.Generator) -> Examples:
+    chosen = torch.randint(len(of[0]), (rows,), generator=generator)
+    tokens, charge, observed, asked = (column[chosen] for column in of)
+    longest = int((tokens != PAD).sum(1).max())
+    return tokens[:, :longest], charge, observed[:, :longest], asked[:, :longest]
 
 
 def ms2pip_likeness(of: Examples) -> float:
     """The same of MS2PIP's predictions."""
     tokens, charge, observed, asked = of
-    peptides = ["".join(VOCABULARY.tokens[number].residue for number in row if number) for row in tokens.tolist()]
-    flat = IntensityPredictor("HCDch2").predict(peptides, charge.tolist())
-    expected = torch.zeros_like(observed)
-    ends = np.cumsum([len(peptide) - 1 for peptide in peptides])
-    for row, heights in enumerate(np.split(np.sqrt(flat.clip(0)), ends[:-1])):
-        first = int((tokens[row] != PAD).sum()) - len(peptides[row])  # behind a terminal modification
-        expected[row, first : first + len(heights), : heights.shape[1]] = torch.from_numpy(heights)
+    expected = ExpectedHeights(VOCABULARY, torch.device("cpu"))(tokens, charge)[PREDICTED]
     return float(likeness(expected, observed, asked).mean())
-
-
-def predicted_spectra(shards: Path, params: Params, most: int) -> tuple[list[Spectrum], list[Spectrum]]:
-    """To fit on, and of the peptides that no training sees."""
-    spectra: list[Spectrum] = []
-    for table in read_shards(shards):
-        spectra += from_table(table)
-        if len(spectra) >= most:
-            break
-    sides: tuple[list[Spectrum], list[Spectrum]] = [], []
-    for spectrum in spectra[:most]:
-        sides[is_validation(spectrum.peptidoform or "", params.corpus.held_out_share)].append(spectrum)
-    return sides
 
 
 def main() -> None:
     """Fit, judge on other peptides, and write the weights if asked."""
-    options = arguments(__doc__, WEIGHTS_FILE, 40000)
+    options = arguments(__doc__, WEIGHTS_FILE)
     params = load_params(options.params)
-    torch.manual_seed(params.seed)
-    predictor = Fragmentation(VOCABULARY)
-    (predicted, unseen), (measured, held_out) = (
-        [examples(side, params.network) for side in sides]
-        for sides in (predicted_spectra(options.shards, params, options.spectra), measured_spectra(params))
-    )
-    fit(predictor, predicted, measured, params.seed)
-    for name, of in {"predicted": unseen, "measured": held_out}.items():
-        ours, theirs = mean_likeness(predictor, of), ms2pip_likeness(of)
-        print(f"{len(of[0])} unseen {name} spectra: mean cosine {ours:.4f}, of MS2PIP {theirs:.4f}")
+    given = material(params, options.shards)
+    predictor = fitted_to(some_predicted(given, params), examples(given.ours, params.network), params.seed)
+    unseen = _drawn_from(given.unseen, _UNSEEN, params)
+    for source, name, spectra in ((PREDICTED, "predicted", unseen), (MEASURED, "measured", given.held_out)):
+        of = examples(spectra, params.network)
+        ours = 1 - float(distance(predictor, of, source).mean())
+        print(f"{len(of[0])} unseen {name} spectra: mean cosine {ours:.4f}, of MS2PIP {ms2pip_likeness(of):.4f}")
     if options.write:
         write_tensors(WEIGHTS_FILE, {name: weight.bfloat16() for name, weight in predictor.state_dict().items()})
 

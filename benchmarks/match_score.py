@@ -2,9 +2,11 @@
 
 PEPTRM_MIRROR=DIR python -m benchmarks.match_score --params FILE --shards DIR [--write]
 
-In the first round the others are those of the spectrum graph and their and the right peptide's neighbours; in later
-ones also those that the search finds with the weights of the round before. What was asked in earlier rounds is asked
-again. The parameters name the measured files and what may be trained on; ``profiles/base.yaml`` is made for it.
+The heights that are expected of the ions of measured spectra are those of a predictor that was fitted to other ones: on
+its own it is better than it will be. In the first round the other peptides are those of the spectrum graph and their
+and the right peptide's neighbours; in later ones also those that the search finds with the weights of the round before.
+What was asked in earlier rounds is asked again. The parameters name the measured files and what may be trained on;
+``profiles/base.yaml`` is made for it.
 """
 
 from collections.abc import Iterable
@@ -16,12 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.fitting import arguments, material
+from benchmarks.fitting import Material, arguments, material
+from benchmarks.fragmentation import examples, fitted_to, some_predicted
 from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
+from data.batches import SpectrumSet
 from data.settings import UniformNoise
+from data.splits import merged_sequence, sequence_hashes
 from data.vocabulary import PAD, VOCABULARY
 from model.decoding import DecodingSettings
 from model.evidence import SpectrumIndex
+from model.fragmentation import Fragmentation
 from model.graph_decoding import GraphDecoder
 from model.hypothesis import are_repeated, peptides_at
 from model.match_score import WEIGHTS_FILE, MatchScore
@@ -106,14 +112,19 @@ class Examiner:
             for path in (plain_path_score(VOCABULARY), self.search.neighbours.path)
         ]
 
-    def ask(self, of: list[Batch], every: int = 0) -> Questions:
+    def ask(self, of: list[Batch], every: int = 0, expected: Fragmentation | None = None) -> Questions:
         """Questions of batches of spectra.
 
         Parameters
         ----------
+        expected : tells the heights of ions; None: that of the package.
         every : one batch in so many keeps to neighbours, the others are searched; 0: all are searched.
         """
-        return joined(self._ask(*batch, not every or place % every > 0) for place, batch in enumerate(of))
+        usual, self.score.expected = self.score.expected, expected or self.score.expected
+        try:
+            return joined(self._ask(*batch, not every or place % every > 0) for place, batch in enumerate(of))
+        finally:
+            self.score.expected = usual
 
     @torch.no_grad()
     def _ask(self, spectra: Spectra, tokens: NDArray[np.int64], searching: bool) -> Questions:
@@ -163,6 +174,16 @@ def scores(score: MatchScore, of: Questions) -> Tensor:
     longest = int((tokens != PAD).sum(2).max())
     found = score.by_member(tokens[..., :longest], of.slot[:, :, :longest].float(), of.whole)
     return found.masked_fill((tokens == PAD).all(2)[..., None], -torch.inf)
+
+
+def halves(given: Material, params: Params) -> list[tuple[SpectrumSet, Fragmentation]]:
+    """The measured spectra, each half of the peptides with a predictor of heights that was fitted to the other."""
+    of_predicted, ours = some_predicted(given, params), given.ours
+    peptides = (merged_sequence(VOCABULARY.decode(tokens)) for tokens in ours.tokens)
+    is_second = (sequence_hashes(peptides) & 1).astype(bool)
+    parts = [ours.select(np.flatnonzero(is_second == side)) for side in (False, True)]
+    predictors = [fitted_to(of_predicted, examples(part, params.network), params.seed) for part in reversed(parts)]
+    return list(zip(parts, predictors, strict=True))
 
 
 def fit(score: MatchScore, measured: Questions, predicted: Questions, updates: int, seed: int) -> None:
@@ -219,15 +240,18 @@ def main() -> None:
     rng = np.random.default_rng(params.seed)
     given = material(params, options.shards)
     order, score = rng.permutation(len(given.training)), MatchScore(VOCABULARY).eval()
-    examiner, drawn, asked = Examiner(params, score), 0, []
+    examiner, of_either, drawn, asked = Examiner(params, score), halves(given, params), 0, []
     for what in _FITTING:
         some = given.training.select(order[drawn : drawn + what.predicted])
         drawn += what.predicted
         batches = [batch for of in predicted(some, params, rng).values() for batch in of]
-        copies = measured(given.ours)
-        for _ in range(what.copies - 1):
-            copies += with_noise(given.ours, LIGHT.settings(), rng.uniform(0.2, 1.0, len(given.ours)), rng)
-        asked.append([examiner.ask(of, what.every) for of in (copies, batches)])
+        of_halves = []
+        for spectra, expected in of_either:
+            copies = measured(spectra)
+            for _ in range(what.copies - 1):
+                copies += with_noise(spectra, LIGHT.settings(), rng.uniform(0.2, 1.0, len(spectra)), rng)
+            of_halves.append(examiner.ask(copies, what.every, expected))
+        asked.append([joined(of_halves), examiner.ask(batches, what.every)])
         of_measured, of_predicted = (joined(parts) for parts in zip(*asked, strict=True))
         fit(score, of_measured, of_predicted, what.updates, params.seed)
     if options.write:

@@ -3,7 +3,7 @@
 - The models that ship inside the package are C functions in its extension module. They are called through ctypes, ion
   series by ion series over a whole batch of peptides: so the code of one model stays in the processor's cache (1.5
   times the speed of `get_predictions`, peptide by peptide), and neither PSM objects nor pandas are needed.
-- The other models are XGBoost files that MS2PIP downloads once.
+- The other models are XGBoost files that MS2PIP downloads once (`data.downloaded_models`).
 - MS2PIP's features see the residues alone: a modified peptide has the intensities of the unmodified one, at other m/z
   (`ms2pip/_cython_modules/ms2pip_features_c.c`). A test compares all of this with `ms2pip.predict_single`.
 
@@ -11,7 +11,6 @@ Degroeve & Martens 2013, Bioinformatics 29:3199; Declercq et al. 2023, Nucleic A
 """
 
 import ctypes
-import difflib
 import importlib.machinery
 import importlib.util
 import threading
@@ -49,13 +48,17 @@ _PSEUDOCOUNT = 0.001
 _lock = threading.Lock()
 
 
+Scorer = Callable[[NDArray[np.uint32]], NDArray[np.float32]]
+"""(cleavages, features) → (cleavages,) log2 intensities of one ion series."""
+
+
 class IntensityPredictor:
     """Predicts the intensities of backbone fragments.
 
     Parameters
     ----------
-    model : one of ``OFFLINE_MODELS``, or any other of `ms2pip.constants.MODELS`, which is downloaded into
-        ``~/.ms2pip`` if it is not there.
+    model : one of ``OFFLINE_MODELS``; `data.downloaded_models.intensity_predictor` makes those of others, too.
+    scorers : of the ion series of another model.
 
     Attributes
     ----------
@@ -63,21 +66,18 @@ class IntensityPredictor:
 
     Raises
     ------
-    InputError : there is no such model, or it would have to be downloaded and cannot be.
-    PepTRMError : the installed MS2PIP is not the one that this module calls.
+    PepTRMError : MS2PIP is not installed, or is not the one that this module calls.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, scorers: Sequence[Scorer] = ()) -> None:
         library = _library()
         try:
             self._features: Any = library.get_v_ms2pip
             self._features.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
             self._features.restype = ctypes.c_void_p
-            self._scorers = [_compiled_scorer(library, name) for name in OFFLINE_MODELS.get(model, ())]
+            self._scorers = scorers or [_compiled_scorer(library, name) for name in OFFLINE_MODELS[model]]
         except AttributeError:
             raise _wrong_ms2pip() from None
-        if not self._scorers:
-            self._scorers = _downloaded_scorers(model)
         self.series = tuple(range(len(self._scorers)))
 
     def predict(self, sequences: Sequence[str], charges: Sequence[int]) -> NDArray[np.float32]:
@@ -126,11 +126,7 @@ class IntensityPredictor:
             yield ctypes.string_at(vectors + 4, 4 * _FEATURES * (len(codes) - 1))
 
 
-_Scorer = Callable[[NDArray[np.uint32]], NDArray[np.float32]]
-"""(cleavages, features) → (cleavages,) log2 intensities of one ion series."""
-
-
-def _compiled_scorer(library: ctypes.PyDLL, name: str) -> _Scorer:
+def _compiled_scorer(library: ctypes.PyDLL, name: str) -> Scorer:
     function: Any = getattr(library, name)
     function.argtypes = (ctypes.c_void_p,)
     function.restype = ctypes.c_float
@@ -141,34 +137,6 @@ def _compiled_scorer(library: ctypes.PyDLL, name: str) -> _Scorer:
         return np.array(trees, np.float32) + np.float32(_BIAS)
 
     return score
-
-
-def _downloaded_scorers(model: str) -> list[_Scorer]:
-    """The scorers of a model that is no part of the package."""
-    import xgboost  # this and MS2PIP's own modules take seconds to import
-    from ms2pip._utils.xgb_models import validate_requested_xgb_model
-    from ms2pip.constants import MODELS
-    from ms2pip.exceptions import InvalidXGBoostModelError
-
-    if "xgboost_model_files" not in MODELS.get(model, {}):
-        nearest = difflib.get_close_matches(model, MODELS, n=1, cutoff=0.0)[0]
-        raise InputError(f"MS2PIP has no model '{model}'", record="synthesis.model", remedy=f"Did you mean '{nearest}'")
-    files: dict[str, str] = MODELS[model]["xgboost_model_files"]
-    folder = Path.home() / ".ms2pip"
-    try:
-        validate_requested_xgb_model(files, MODELS[model]["model_hash"], str(folder))
-    except (OSError, InvalidXGBoostModelError) as error:
-        raise InputError(
-            f"MS2PIP's model {model} is not installed and cannot be downloaded ({error})",
-            record="synthesis.model",
-            remedy=f"Take one that needs no download: {', '.join(OFFLINE_MODELS)}",
-        ) from None
-
-    def scorer(file: str) -> _Scorer:
-        booster = xgboost.Booster({"nthread": 1}, model_file=str(folder / file))
-        return lambda features: np.asarray(booster.predict(xgboost.DMatrix(features.astype(np.float32))), np.float32)
-
-    return [scorer(file) for file in files.values()]
 
 
 def _library() -> ctypes.PyDLL:

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from data.chemistry import ION_SERIES, MODIFICATIONS, RESIDUE_MASSES, WATER, fragment_mz, precursor_mz
+from data.downloaded_models import intensity_predictor
 from data.errors import InputError, PepTRMError
 from data.fragment_intensity import IntensityPredictor
 from data.peptidoform import Peptidoform, parse_peptidoform
@@ -72,7 +73,7 @@ def synthesize(
         raise InputError("must be 1 or more", record="synthesis.processes, synthesis.shard_rows")
     content = _read(peptides_path)
     peptides = _parse_table(content, peptides_path)
-    IntensityPredictor(settings.model)  # fails before any process starts, and downloads once
+    intensity_predictor(settings.model)  # fails before any process starts, and downloads once
     writer = ShardWriter(
         folder,
         {
@@ -213,7 +214,7 @@ def _fragmentation(model: str) -> str:
 
 @lru_cache(maxsize=1)
 def _predictor(model: str) -> IntensityPredictor:
-    return IntensityPredictor(model)
+    return intensity_predictor(model)
 
 
 def _predict_in_order(batches: Iterator[_Batch], processes: int) -> Iterator[pa.Table]:

@@ -15,7 +15,8 @@ from model.ambiguity import ambiguities
 from model.calibration import Calibration, sigmoid
 from model.decoding import Decoded, DecodingSettings, ExactDecoder
 from model.evidence import SpectrumIndex
-from model.fragmentation import correlation, fitted, likeness, observed_ions
+from model.expected_heights import ExpectedHeights
+from model.fragmentation import MEASURED, closeness, correlation, observed_ions
 from model.hypothesis import Hypothesis, are_among, peptides_at, with_stop
 from model.match_score import fitted_match_score
 from model.neighbour_search import NeighbourSearch
@@ -115,7 +116,7 @@ class Answerer:
         self.network, self.settings, self.ensemble = network, settings, [network, *ensemble]
         self.calibration = calibration
         self.decoding = decoding
-        self.fragmentation = fitted(network.vocabulary).to(network.candidates.device)
+        self.heights = ExpectedHeights(network.vocabulary, network.candidates.device)
         self.decoder = ExactDecoder(
             network.vocabulary, network.candidates.tolist(), decoding, str(network.candidates.device)
         )
@@ -189,13 +190,14 @@ class Answerer:
         )
 
     def _alike(self, spectra: Spectra, encoded: EncodedBatch, hypothesis: Hypothesis, found: Decoded) -> Tensor:
-        """(batch, candidates, 2): likeness and correlation of a candidate's ions and those expected of it."""
-        evidence, gap_mass = self.network.mass_evidence, hypothesis.gap_mass[:, None]
-        observed, asked = observed_ions(evidence, encoded.index, found.tokens, gap_mass)
-        count = found.tokens.shape[1]
-        expected = self.fragmentation(found.tokens.flatten(0, 1), spectra.charge.repeat_interleave(count))
-        pair = expected.view(observed.shape), observed, asked
-        return torch.stack([likeness(*pair), correlation(*pair)], -1)
+        """(batch, candidates, 3): how close a candidate's ions are to the heights expected of them."""
+        longest = max(int((found.tokens != PAD).sum(2).max()), 1)
+        tokens, gap_mass = found.tokens[..., :longest], hypothesis.gap_mass[:, None, :longest]
+        observed, asked = observed_ions(self.network.mass_evidence, encoded.index, tokens, gap_mass)
+        charge = spectra.charge.repeat_interleave(tokens.shape[1])
+        expected = self.heights(tokens.flatten(0, 1), charge).view(-1, *observed.shape)
+        close = [closeness(heights, observed, asked) for heights in expected]
+        return torch.stack([*close, correlation(expected[MEASURED], observed, asked)], -1)
 
     def _candidates(self, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, graph: Tensor | None) -> Decoded:
         """The best peptides of the right mass; the recursion's own answer where none is found or it has a gap."""

@@ -76,7 +76,13 @@ class Examples:
         return right
 
 
-def fit_calibration(sequencer: Sequencer, spectra: Sequence[Spectrum], seed: int, source: str) -> Calibration:
+def fit_calibration(
+    sequencer: Sequencer,
+    spectra: Sequence[Spectrum],
+    seed: int,
+    source: str,
+    importance: NDArray[np.float64] | None = None,
+) -> Calibration:
     """Fit a calibration.
 
     Parameters
@@ -84,6 +90,7 @@ def fit_calibration(sequencer: Sequencer, spectra: Sequence[Spectrum], seed: int
     sequencer : of the model, of whatever calibration it has now nothing is used.
     spectra : annotated with peptides that the vocabulary can hold and that the model was not trained on.
     source : what they are, for people.
+    importance : (spectra,), how much each counts where the choice among candidates is fitted; None: all alike.
 
     Raises
     ------
@@ -114,7 +121,8 @@ def fit_calibration(sequencer: Sequencer, spectra: Sequence[Spectrum], seed: int
             np.concatenate([each.feature[each.exists] for each in (ranking, decoys)]),
             np.concatenate([each.right[each.exists] for each in (ranking, decoys)]),
         )
-        provisional = _provisional(_choice(ranking, rank), rank)
+        counted = None if importance is None else importance[sides == 0]
+        provisional = _provisional(_choice(ranking, counted, rank), rank)
         answerer.calibration = provisional
         judged = examples(sequencer, halves[1])
         spurious = [make(halves[1][:_OUTLIERS], rng) for make in KINDS.values()]
@@ -140,10 +148,10 @@ def _sources(judged: Examples) -> dict[str, tuple[str, ...]]:
     return {name: (name,) for name in names} | {"combined": names}
 
 
-def _choice(ranking: Examples, otherwise: Logistic) -> Logistic:
+def _choice(ranking: Examples, importance: NDArray[np.float64] | None, otherwise: Logistic) -> Logistic:
     """How to choose, if any of the spectra leaves a choice."""
     try:
-        return Logistic.fit_choice(ranking.feature, ranking.exists, ranking.closest)
+        return Logistic.fit_choice(ranking.feature, ranking.exists, ranking.closest, importance)
     except InputError:
         return otherwise
 

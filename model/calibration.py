@@ -19,11 +19,21 @@ from model.review import FEATURES
 
 CALIBRATION_FILE = "calibration.json"
 
-PEPTIDE_FEATURES = (*FEATURES, "likeness", "correlation", "match", "match lead", "lead", "first answer", "charge")
-"""Of a candidate: those of the second look, cosine and correlation of the heights of its ions with those
-expected of it (`model.fragmentation`), its match score (`model.match_score`) and how far that is above the best other
-candidate's, its lead in log-probability over the best other candidate, whether it is
-the recursion's own answer, and the precursor's charge."""
+PEPTIDE_FEATURES = (
+    *FEATURES,
+    "predicted heights",
+    "measured heights",
+    "correlation",
+    "match",
+    "match lead",
+    "lead",
+    "first answer",
+    "charge",
+)
+"""Of a candidate: those of the second look, how close the heights of its ions are to those expected of it, as MS2PIP
+predicts them and as they are measured, and their correlation with the latter (`model.expected_heights`), its match
+score (`model.match_score`) and how far that is above the best other candidate's, its lead in log-probability over the
+best other candidate, whether it is the recursion's own answer, and the precursor's charge."""
 
 _PENALTY = 1e-3
 """Of the squared weights: keeps them finite where the classes are separable."""
@@ -33,7 +43,7 @@ _LEAST_GAIN = 1e-9
 _FARTHEST = 10.0
 """Standard deviations from the mean; what lies farther says no more."""
 
-_FORMAT_VERSION = 8
+_FORMAT_VERSION = 9
 
 Floats = NDArray[np.float64]
 
@@ -132,7 +142,9 @@ class Logistic:
         return cls(tuple(mean), tuple(scale), tuple(weight[:-1]), float(weight[-1]))
 
     @classmethod
-    def fit_choice(cls, feature: Floats, exists: NDArray[np.bool_], right: NDArray[np.bool_]) -> "Logistic":
+    def fit_choice(
+        cls, feature: Floats, exists: NDArray[np.bool_], right: NDArray[np.bool_], importance: Floats | None = None
+    ) -> "Logistic":
         """The weights that put right candidates above wrong ones of the same spectrum: the conditional logit
         (McFadden 1974), by Newton's method. A spectrum whose candidates are all right, or all wrong, says nothing.
 
@@ -140,6 +152,7 @@ class Logistic:
         ----------
         feature : (spectra, candidates, features).
         exists, right : (spectra, candidates).
+        importance : (spectra,), how much each counts; None: all alike.
 
         Raises
         ------
@@ -151,21 +164,25 @@ class Logistic:
             raise InputError("no spectrum has both right and wrong candidates, which teaches nothing about choosing")
         mean, scale = feature[exists].mean(0), feature[exists].std(0) + 1e-6
         exists, right = exists[telling], right[telling]
+        importance = np.ones(len(right)) if importance is None else importance[telling]
+        importance = importance / importance.sum()
         x = np.clip((feature[telling] - mean) / scale, -_FARTHEST, _FARTHEST) * exists[..., None]
         penalty, weight = _PENALTY * np.eye(x.shape[2]), np.zeros(x.shape[2])
-        loss = _choice_loss(x, exists, right, weight)
+        loss = _choice_loss(x, exists, right, importance, weight)
         for _ in range(_NEWTON_STEPS):
             p = np.exp(_log_share(np.where(exists, x @ weight, -np.inf)))
             wanted = p * right + 1e-300 * right
             wanted /= wanted.sum(1, keepdims=True)
             middle = (p[..., None] * x).sum(1)
-            curvature = np.einsum("sc,scf,scg->fg", p, x, x, optimize=True) - middle.T @ middle
-            gradient = np.einsum("sc,scf->f", p - wanted, x) / len(x) + penalty @ weight
-            step = np.linalg.solve(curvature / len(x) + penalty, gradient)
+            counted = importance[:, None] * p
+            curvature = np.einsum("sc,scf,scg->fg", counted, x, x, optimize=True)
+            curvature -= (importance[:, None] * middle).T @ middle
+            gradient = np.einsum("sc,scf->f", importance[:, None] * (p - wanted), x) + penalty @ weight
+            step = np.linalg.solve(curvature + penalty, gradient)
             before = loss
             # with many candidates a whole step can overshoot: halve it until the loss falls
             for share in 0.5 ** np.arange(20):
-                loss = _choice_loss(x, exists, right, weight - share * step)
+                loss = _choice_loss(x, exists, right, importance, weight - share * step)
                 if loss < before:
                     weight = weight - share * step
                     break
@@ -187,11 +204,13 @@ def _log_share(score: Floats) -> Floats:
     return shares
 
 
-def _choice_loss(x: Floats, exists: NDArray[np.bool_], right: NDArray[np.bool_], weight: Floats) -> float:
+def _choice_loss(
+    x: Floats, exists: NDArray[np.bool_], right: NDArray[np.bool_], importance: Floats, weight: Floats
+) -> float:
     """Mean cross-entropy of a choice among candidates, and the penalty."""
     share = _log_share(np.where(exists, x @ weight, -np.inf))
     chance = np.exp(np.where(right, share, -np.inf)).sum(1)
-    return float(-np.log(np.maximum(chance, 1e-300)).mean() + _PENALTY * weight @ weight / 2)
+    return float(-importance @ np.log(np.maximum(chance, 1e-300)) + _PENALTY * weight @ weight / 2)
 
 
 def sigmoid(x: Floats) -> Floats:

@@ -2,8 +2,9 @@
 
 A candidate explains a spectrum better where its ions are high that should be high: proline's y ions, not those behind
 glycine. The network's evidence tells whether an ion is there, not whether so high a one is to be expected. The
-predictor sees residues, whether they are modified but not by what, and charge. Most of it is learned from MS2PIP's
-spectra (Degroeve & Martens 2013), and with 18,924 weights it knows no peptide by heart.
+predictor sees residues, whether they are modified but not by what, and charge. It tells two heights of each ion, as
+MS2PIP predicts it (Degroeve & Martens 2013) and as it was measured; what is common to both it learns from the many
+predicted spectra. With 29,960 weights it knows no peptide by heart.
 """
 
 from pathlib import Path
@@ -22,11 +23,18 @@ WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 _LETTERS = "GASPVTCLNDQEMHFRKYW"
 _BASIC = "KRH"
 _CHARGES = 4
-_WIDTH = 40
+_WIDTH = 48
 _REACH = 5
 """Residues that a layer sees at once: two layers reach four to each side."""
 _PER_TOKEN = len(_LETTERS) + 2
 _INPUTS = _PER_TOKEN + 6 + _CHARGES
+
+PREDICTED, MEASURED = 0, 1
+"""Whose heights are told."""
+_SOURCES = 2
+_COUNT_SCALE = 3
+_LEAST_MISSING = 0.002
+"""Of a cosine to 1: nearer than that says no more."""
 
 
 class Fragmentation(nn.Module):
@@ -52,8 +60,9 @@ class Fragmentation(nn.Module):
         self.register_buffer("basic", is_basic.float(), persistent=False)
         self.before = nn.Conv1d(_INPUTS, _WIDTH, _REACH, padding=_REACH // 2)
         self.between = nn.Conv1d(_WIDTH, _WIDTH, _REACH, padding=_REACH // 2)
-        self.sides = nn.Linear(2 * _WIDTH + _INPUTS, _WIDTH)
-        self.height = nn.Linear(_WIDTH, len(ION_SERIES))
+        self.sides = nn.Linear(2 * _WIDTH + _INPUTS + 2 * _PER_TOKEN, _WIDTH)
+        self.further = nn.Linear(_WIDTH, _WIDTH)
+        self.height = nn.Linear(_WIDTH, _SOURCES * len(ION_SERIES))
 
     def forward(self, tokens: Tensor, charge: Tensor) -> Tensor:
         """Root intensities up to a factor of each spectrum.
@@ -65,15 +74,21 @@ class Fragmentation(nn.Module):
 
         Returns
         -------
-        (batch, slots, series) float32, of the ions of the cleavage behind each slot, in the order of ``ION_SERIES``.
+        (sources, batch, slots, series) float32, ``PREDICTED`` and ``MEASURED``, of the ions of the cleavage behind each
+        slot, in the order of ``ION_SERIES``.
         """
         is_token = (tokens != PAD).float()[..., None]
         inputs = self._inputs(tokens, charge) * is_token
+        kind = self.kind[tokens] * is_token
+        before = kind.cumsum(1)
+        counts = before / _COUNT_SCALE, (kind.sum(1, keepdim=True) - before) / _COUNT_SCALE
         hidden = functional.gelu(self.before(inputs.mT)) * is_token.mT
         hidden = (hidden + functional.gelu(self.between(hidden))).mT * is_token
         behind = functional.pad(hidden[:, 1:], (0, 0, 0, 1))
-        sides = functional.gelu(self.sides(torch.cat([hidden, behind, inputs], -1)))
-        return functional.softplus(self.height(sides))
+        sides = functional.gelu(self.sides(torch.cat([hidden, behind, inputs, *counts], -1)))
+        sides = sides + functional.gelu(self.further(sides))
+        heights: Tensor = functional.softplus(self.height(sides)).unflatten(-1, (_SOURCES, -1))
+        return heights.movedim(-2, 0)
 
     def _inputs(self, tokens: Tensor, charge: Tensor) -> Tensor:
         """(batch, slots, inputs): the residue, where it stands, where protons may sit, and how many there are."""
@@ -99,6 +114,11 @@ def likeness(expected: Tensor, observed: Tensor, asked: Tensor) -> Tensor:
     """Cosine of expected and observed root intensities of the ions asked for; (..., slots, series) to (...)."""
     expected, observed = (values.masked_fill(~asked, 0.0).flatten(-2) for values in (expected, observed))
     return functional.cosine_similarity(expected, observed, dim=-1)
+
+
+def closeness(expected: Tensor, observed: Tensor, asked: Tensor) -> Tensor:
+    """Minus the logarithm of what `likeness` misses to 1: from 0.98 to 0.99 is as far as from 0.6 to 0.8."""
+    return -(1 + _LEAST_MISSING - likeness(expected, observed, asked)).log()
 
 
 def correlation(expected: Tensor, observed: Tensor, asked: Tensor) -> Tensor:

@@ -18,16 +18,16 @@ from torch.nn import functional
 from data.chemistry import CARBON_MONOXIDE, ION_SERIES, PROTON, WATER, fragment_mz
 from data.vocabulary import PAD, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
-from model.fragmentation import Fragmentation, correlation, fitted, likeness
+from model.fragmentation import Fragmentation, closeness, correlation, fitted
 from model.ion_peaks import LOSSES, IonPeaks, peaks_at, readings_at
 from model.peak_lookup import nearest_distance
 from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
-_PER_ION = 9
+_PER_ION = 10
 SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(LOSSES) + 1 + 2 + 1
-WHOLE_FEATURES = 19
+WHOLE_FEATURES = 21
 _POSITIONS = 3
 _PRECURSOR_PPM = 20.0
 _MEMBERS, _WIDTH = 3, 48
@@ -126,7 +126,8 @@ class MatchScore(nn.Module):
         trust = height.sqrt()
         offset = _mean(error, trust)
         beside = (error - offset[..., None, None]) * (height > 0)
-        expected = self.expected(tokens.flatten(0, 1), index.charge.repeat_interleave(tokens.shape[1])).view(mz.shape)
+        charge = index.charge.repeat_interleave(tokens.shape[1])
+        expected = _to_scale(self.expected(tokens.flatten(0, 1), charge).view(-1, *mz.shape), height, asked)
         losses = torch.stack([mz[..., series] - loss for series, loss in LOSSES], -1)
         lost = peaks_at(evidence, index, losses.float()).height * asked[..., :1]
         immonium = evidence.masses[tokens] - CARBON_MONOXIDE + PROTON
@@ -134,7 +135,7 @@ class MatchScore(nn.Module):
         within = evidence.narrow_da_at(prefix.float(), index.deviation_ppm).clamp(min=_LEAST_NODE_DA)
         posterior = evidence.posterior(index, prefix, within) * evidence.is_cleavage(tokens)[..., None]
         read = readings_at(index, peaks)
-        per_ion = [height, error, beside, asked.float(), (height > 0).float(), expected.float(), *read, shared]
+        per_ion = [height, error, beside, asked.float(), (height > 0).float(), *expected.float(), *read, shared]
         slot = torch.cat([*per_ion, lost, small, posterior, path[..., None]], -1)
         whole = self._whole(
             evidence, index, tokens, (mz.float(), height, beside, expected, asked, shared), posterior, path
@@ -158,7 +159,6 @@ class MatchScore(nn.Module):
         logarithm = posterior[..., 1]
         off = evidence.masses[tokens].sum(2) + WATER - index.peptide_mass[:, None]
         length = (tokens != PAD).sum(2)
-        pair = expected, height, asked
         return torch.stack(
             [
                 (found.any(-1) & cleaved).sum(2) / count,
@@ -169,8 +169,7 @@ class MatchScore(nn.Module):
                 logarithm.masked_fill(~cleaved, 1.0).amin(2),
                 off.abs() / (index.peptide_mass[:, None] * 1e-6 * _PRECURSOR_PPM),
                 length / 10,
-                likeness(*pair),
-                correlation(*pair),
+                *(alike(heights, height, asked) for heights in expected for alike in (closeness, correlation)),
                 *(((charge == number)[:, None]).expand_as(length) for number in (1, 2, 3)),
                 (charge > 3)[:, None].expand_as(length),
                 (index.peptide_mass[:, None] / 2000).expand_as(length),
@@ -188,6 +187,12 @@ def _shared(peaks: IonPeaks, count: int) -> Tensor:
     there, position = (peaks.height > 0).flatten(2), peaks.position.flatten(2)
     uses = peaks.height.new_zeros(*there.shape[:2], count).scatter_add(2, position, there.to(peaks.height.dtype))
     return ((uses.gather(2, position) - 1).clamp(min=0) * there).view(peaks.height.shape)
+
+
+def _to_scale(expected: Tensor, height: Tensor, asked: Tensor) -> Tensor:
+    """Expected heights, (sources, batch, peptides, slots, series), times what brings them nearest to those found."""
+    own, shared = ((expected * other * asked).sum((-2, -1), keepdim=True) for other in (expected, height))
+    return expected * shared / own.clamp(min=1e-6)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

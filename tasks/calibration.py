@@ -32,7 +32,8 @@ def calibrate_model(
     ----------
     unseen : predicted spectra of peptides that no training saw; those of `for_calibration` are used.
     spectra : how many at most.
-    measured : spectra of other peptides that no training saw; all of them are used beside the predicted ones.
+    measured : spectra of other peptides that no training saw; all of them are used beside the predicted ones. In the
+        choice among candidates they count together as much as the predicted ones: they are what users have.
     """
     rng = np.random.default_rng(derive(settings.seed, "calibration"))
     usable = np.flatnonzero(for_calibration([VOCABULARY.decode(tokens) for tokens in unseen.tokens]))
@@ -46,14 +47,17 @@ def calibrate_model(
     source = "unseen peptides, predicted: clean, with noise, and with uniform noise"
     if measured:
         source += f"; and {len(measured)} measured spectra"
-    mixture = [*noisy_mixture(chosen, settings, rng), *measured]
+    predicted = noisy_mixture(chosen, settings, rng)
+    importance = np.repeat([1.0, len(predicted) / max(len(measured), 1)], [len(predicted), len(measured)])
     try:
-        calibration = fit_calibration(sequencer, mixture, derive(settings.seed, "outliers"), source)
+        calibration = fit_calibration(
+            sequencer, [*predicted, *measured], derive(settings.seed, "outliers"), source, importance
+        )
     except InputError as error:
         log.warning("no calibration: %s", error)
         return
     calibration.save(folder)
-    log.info("calibrated on %d spectra", len(mixture))
+    log.info("calibrated on %d spectra", len(importance))
 
 
 def for_calibration(peptidoforms: list[str]) -> NDArray[np.bool_]:

@@ -25,6 +25,7 @@ BARE_DATA = {
     "batches",
     "chemistry",
     "errors",
+    "fragment_intensity",
     "instruments",
     "masking",
     "name_patterns",

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from data.chemistry import MODIFICATIONS
+from data.downloaded_models import intensity_predictor
 from data.errors import InputError
 from data.fragment_intensity import OFFLINE_MODELS, IntensityPredictor
 from data.peptidoform import Peptidoform
@@ -51,7 +52,7 @@ def linear(log_intensity: NDArray[np.float32]) -> NDArray[np.float64]:
 def check_against_ms2pip(model: str, peptides: list[tuple[Peptidoform, int]], **options: Any) -> None:
     from ms2pip import predict_single
 
-    predictor = IntensityPredictor(model)
+    predictor = intensity_predictor(model)
     found = predictor.predict([p.residues for p, _ in peptides], [charge for _, charge in peptides])
     row = 0
     for peptide, charge in peptides:
@@ -110,12 +111,12 @@ def test_a_model_that_cannot_be_downloaded_is_named(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(urllib.request, "urlretrieve", unreachable)
     with pytest.raises(InputError, match=r"model HCD2021 .*cannot be downloaded.*HCDch2, HCD2019, TMT"):
-        IntensityPredictor("HCD2021")
+        intensity_predictor("HCD2021")
 
 
 def test_an_unknown_model_and_impossible_peptides_are_named() -> None:
     with pytest.raises(InputError, match=r"no model 'HCDch3'.*HCDch2"):
-        IntensityPredictor("HCDch3")
+        intensity_predictor("HCDch3")
     predictor = IntensityPredictor("HCDch2")
     assert predictor.predict(["A" * 100], [2]).shape == (99, 4)
     for sequence in ("PEP", "A" * 101, "PEPTXDE", "peptide"):

@@ -96,6 +96,19 @@ def test_a_choice_learns_nothing_of_candidates_that_do_not_exist_or_of_spectra_w
         Logistic.fit_choice(feature, exists, np.ones_like(right))
 
 
+def test_a_spectrum_of_twice_the_importance_counts_as_two():
+    rng = np.random.default_rng(6)
+    feature = rng.normal(size=(200, 3, 2))
+    right = np.eye(3, dtype=bool)[(feature[:, :, 0] + 2 * rng.normal(size=(200, 3))).argmax(1)]
+    exists = np.ones_like(right)
+    importance = np.repeat([2.0, 1.0], 100)
+    once = Logistic.fit_choice(feature, exists, right, importance)
+    twice = Logistic.fit_choice(*(np.concatenate([part, part[:100]]) for part in (feature, exists, right)))
+    # standardised by other means, so that the scores differ by a constant
+    assert np.ptp(once(feature) - twice(feature)) == pytest.approx(0, abs=0.02)
+    assert np.ptp(once(feature) - Logistic.fit_choice(feature, exists, right)(feature)) > 0.2
+
+
 def test_separable_classes_give_finite_logits():
     feature = np.linspace(-1, 1, 50)[:, None]
     logits = Logistic.fit(feature, feature[:, 0] > 0)(feature)
