@@ -57,7 +57,7 @@ def test_ions_of_a_cleavage_and_how_far_off_they_are_by_pyteomics():
     off = np.array([b2 * 5e-6, y3 * 9e-6]) / 0.01
     assert behind_e[count : 2 * count].tolist() == pytest.approx([*off, 0, 0], abs=0.01)
     assert behind_e[2 * count : 3 * count].tolist() == pytest.approx([*(off - off.mean()), 0, 0], abs=0.01)
-    losses = behind_e[9 * count : 9 * count + 5]
+    losses = behind_e[10 * count : 10 * count + 5]
     assert losses.tolist() == pytest.approx([0, 0, 0, 0.5, 0])  # heights are roots of intensities
     assert whole[0, 0, 0] == pytest.approx(1 / 4)  # one cleavage of four
     assert whole[0, 0, 2] == pytest.approx(2 / 3)  # of the roots 1, 1, 1/2 and 1/2
@@ -68,7 +68,7 @@ def test_immonium_ions_are_seen_with_their_residue():
     phenylalanine = 120.0808  # Falick et al. 1993, J. Am. Soc. Mass Spectrom. 4:882, table 1
     seen = spectrum("AFGK", 2, [(phenylalanine, 1.0), (mass.fast_mass("AF", ion_type="b", charge=1), 0.5)])
     slot, _ = features_of([seen], tokens_of("AFGK"))
-    assert slot[0, 0, :4, 9 * len(ION_SERIES) + 5].tolist() == pytest.approx([0, 1, 0, 0])
+    assert slot[0, 0, :4, 10 * len(ION_SERIES) + 5].tolist() == pytest.approx([0, 1, 0, 0])
 
 
 def test_ions_at_one_peak_are_told():
@@ -77,7 +77,7 @@ def test_ions_at_one_peak_are_told():
     seen = spectrum("GGPSTK", 3, [(glycine, 1.0), (mass.fast_mass("STK", ion_type="y", charge=1), 0.5)])
     slot, _ = features_of([seen], tokens_of("GGPSTK", "PGGSTK"))
     count = len(ION_SERIES)
-    shared = slot[0, :, :, 8 * count : 9 * count]
+    shared = slot[0, :, :, 9 * count : 10 * count]
     assert shared[0, 0, 0] == shared[0, 1, 2] == 1  # b of the first, and b++ of both
     assert shared.sum() == 2
 
