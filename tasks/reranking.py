@@ -18,7 +18,6 @@ _FEATURES = {
     "agreement of the second look": "agreement",
     "intensity explained": "intensity explained",
     "heights as MS2PIP predicts them": "predicted heights",
-    "heights as they are measured": "measured heights",
 }
 
 
