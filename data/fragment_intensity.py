@@ -13,15 +13,20 @@ Degroeve & Martens 2013, Bioinformatics 29:3199; Declercq et al. 2023, Nucleic A
 import ctypes
 import importlib.machinery
 import importlib.util
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.chemistry import ION_SERIES
 from data.errors import InputError, PepTRMError
+
+log = logging.getLogger(__name__)
 
 OFFLINE_MODELS: dict[str, tuple[str, ...]] = {
     "HCDch2": ("score_HCD_B", "score_HCD_Y", "score_HCD_B2", "score_HCD_Y2"),
@@ -124,6 +129,23 @@ class IntensityPredictor:
             vectors = self._features(len(codes), address, address, charge)
             # the first number is the count of those that follow
             yield ctypes.string_at(vectors + 4, 4 * _FEATURES * (len(codes) - 1))
+
+
+@cache
+def installed_predictor(otherwise: str) -> IntensityPredictor | None:
+    """That of beam-type fragmentation, of all series of `data.chemistry.ION_SERIES`, where MS2PIP is installed.
+
+    Parameters
+    ----------
+    otherwise : what is done without it, for a warning.
+    """
+    try:
+        predictor = IntensityPredictor("HCDch2")
+    except PepTRMError as error:
+        log.warning("%s: %s", otherwise, error)
+        return None
+    assert len(predictor.series) == len(ION_SERIES)
+    return predictor
 
 
 def _compiled_scorer(library: ctypes.PyDLL, name: str) -> Scorer:

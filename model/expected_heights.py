@@ -6,22 +6,13 @@ heights, which a small network tells too roughly. Where MS2PIP is not installed,
 the small network's heights stand in.
 """
 
-import logging
-from functools import cache
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from data.chemistry import ION_SERIES
-from data.errors import PepTRMError
-from data.fragment_intensity import LONGEST, SHORTEST, IntensityPredictor
+from data.fragment_intensity import LONGEST, SHORTEST, installed_predictor
 from data.vocabulary import GAP, Vocabulary
 from model.fragmentation import PREDICTED, fitted
-
-log = logging.getLogger(__name__)
-
-_MODEL = "HCDch2"
 
 
 class ExpectedHeights:
@@ -50,37 +41,25 @@ class ExpectedHeights:
         (sources, batch, slots, series) float32, as `model.fragmentation.Fragmentation`.
         """
         expected: Tensor = self.fragmentation(tokens, charge)
-        predictor = _installed()
+        predictor = installed_predictor("the heights of ions are told by the small network alone")
         if predictor is None:
             return expected
-        peptides = ["".join(self._letters[number] for number in row) for row in tokens.tolist()]
         has_gap = (tokens == GAP).any(1).tolist()
-        known = [
-            row for row, peptide in enumerate(peptides) if SHORTEST <= len(peptide) <= LONGEST and not has_gap[row]
-        ]
+        letters = ("".join(self._letters[number] for number in row) for row in tokens.tolist())
+        known = {
+            row: peptide
+            for row, peptide in enumerate(letters)
+            if SHORTEST <= len(peptide) <= LONGEST and not has_gap[row]
+        }
         if not known:
             return expected
-        shares = predictor.predict([peptides[row] for row in known], charge[known].tolist())
-        heights = np.zeros((len(known), *expected.shape[2:]), np.float32)
-        for place, (row, own) in enumerate(zip(known, _split(shares, [peptides[row] for row in known]), strict=True)):
-            first = int(tokens[row].count_nonzero()) - len(peptides[row])  # behind a terminal modification
+        rows = list(known)
+        shares = predictor.predict(list(known.values()), charge[rows].tolist())
+        ends = np.cumsum([len(peptide) - 1 for peptide in known.values()])
+        heights = np.zeros((len(rows), *expected.shape[2:]), np.float32)
+        # rounding makes some predictions less than nothing
+        for place, own in enumerate(np.split(np.sqrt(shares.clip(0)), ends[:-1])):
+            first = int(tokens[rows[place]].count_nonzero()) - len(known[rows[place]])  # behind a terminal modification
             heights[place, first : first + len(own)] = own
-        expected[PREDICTED, known] = torch.from_numpy(heights).to(expected.device)
+        expected[PREDICTED, rows] = torch.from_numpy(heights).to(expected.device)
         return expected
-
-
-def _split(shares: np.ndarray, peptides: list[str]) -> list[np.ndarray]:
-    """Root intensities of each peptide, (cleavages, series); rounding makes some predictions less than nothing."""
-    return np.split(np.sqrt(shares.clip(0)), np.cumsum([len(peptide) - 1 for peptide in peptides])[:-1])
-
-
-@cache
-def _installed() -> IntensityPredictor | None:
-    """MS2PIP's model of beam-type fragmentation, where it is installed."""
-    try:
-        predictor = IntensityPredictor(_MODEL)
-    except PepTRMError as error:
-        log.warning("the heights of ions are told by the small network alone: %s", error)
-        return None
-    assert len(predictor.series) == len(ION_SERIES)
-    return predictor

@@ -1,9 +1,7 @@
 """A prediction as the service answers it: residues, ions among the peaks, steps, candidates, the predicted spectrum."""
 
-import logging
 import re
 from collections.abc import Collection
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -19,20 +17,17 @@ from app.service.schemas import (
     PredictedPeak,
     Residue,
 )
-from data.chemistry import ION_SERIES, MODIFICATIONS, neutral_mass
-from data.errors import InputError, PepTRMError
-from data.fragment_intensity import IntensityPredictor
+from data.chemistry import MODIFICATIONS, neutral_mass
+from data.errors import InputError
+from data.fragment_intensity import installed_predictor
 from data.ions import backbone_ions, explained_peaks
 from data.predictions import Prediction
 from data.schema import Spectrum
 from data.vocabulary import GAP
 from model.inference import Sequencer
 
-log = logging.getLogger(__name__)
-
 EVERYTHING: tuple[Include, ...] = ("steps", "candidates", "ions", "prediction")
 
-_PREDICTED_BY = "HCDch2"
 _FAINTEST = 0.005
 """Of the base peak; fainter predicted peaks are not told."""
 
@@ -141,7 +136,7 @@ class Explainer:
 
     def _predicted(self, text: str, precursor_charge: int) -> list[PredictedPeak] | None:
         """None where there is no prediction of such a peptide."""
-        predictor = _predictor()
+        predictor = installed_predictor("spectra are not predicted")
         numbers, masses = self._vocabulary.read(text)
         letters = "".join(self._vocabulary.tokens[number].residue for number in numbers)
         if predictor is None or GAP in numbers:
@@ -173,15 +168,3 @@ def _ambiguities(text: str) -> list[Ambiguity]:
                 Ambiguity(first=first, last=int(match[2] or first), readings=told, has_more=len(told) < len(readings))
             )
     return found
-
-
-@lru_cache(maxsize=1)
-def _predictor() -> IntensityPredictor | None:
-    """MS2PIP's model of beam-type fragmentation, where it is installed."""
-    try:
-        predictor = IntensityPredictor(_PREDICTED_BY)
-    except PepTRMError as error:
-        log.warning("spectra are not predicted: %s", error)
-        return None
-    assert len(predictor.series) == len(ION_SERIES)
-    return predictor

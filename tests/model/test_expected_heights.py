@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from data import fragment_intensity
 from data.errors import PepTRMError
 from data.vocabulary import GAP, PAD, VOCABULARY
-from model import expected_heights
 from model.expected_heights import ExpectedHeights
 from model.fragmentation import MEASURED, PREDICTED, fitted
 from tests.model.test_fragmentation import tokens_of
@@ -52,13 +52,13 @@ def test_without_ms2pip_the_small_network_stands_in_and_says_so(heights, monkeyp
     def missing(*_):
         raise PepTRMError("the installed MS2PIP does not hold the compiled models")
 
-    monkeypatch.setattr(expected_heights, "IntensityPredictor", missing)
-    expected_heights._installed.cache_clear()
+    monkeypatch.setattr(fragment_intensity, "IntensityPredictor", missing)
+    fragment_intensity.installed_predictor.cache_clear()
     try:
         with caplog.at_level(logging.WARNING):
             found = [heights(tokens_of(["ELVGHPEQALR", "SYELPDGQVLTK"]), CHARGE) for _ in range(2)]
     finally:
-        expected_heights._installed.cache_clear()
+        fragment_intensity.installed_predictor.cache_clear()
     for told in found:
         torch.testing.assert_close(told, fitted(VOCABULARY)(tokens_of(["ELVGHPEQALR", "SYELPDGQVLTK"]), CHARGE))
     (record,) = caplog.records
