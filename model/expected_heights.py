@@ -40,7 +40,8 @@ class ExpectedHeights:
         -------
         (sources, batch, slots, series) float32, as `model.fragmentation.Fragmentation`.
         """
-        expected: Tensor = self.fragmentation(tokens, charge)
+        with torch.autocast(tokens.device.type, enabled=False):
+            expected: Tensor = self.fragmentation(tokens, charge)
         predictor = installed_predictor("the heights of ions are told by the small network alone")
         if predictor is None:
             return expected

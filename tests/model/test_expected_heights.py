@@ -48,6 +48,13 @@ def test_measured_heights_and_what_ms2pip_does_not_know_are_the_small_networks(h
     assert nothing.shape == (2, 2, 5, 4) and nothing.isfinite().all()
 
 
+def test_heights_are_in_single_precision_whatever_the_networks(heights):
+    tokens = tokens_of(["ELVGHPEQALR", "PEK"])
+    wanted = heights(tokens, CHARGE)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(heights(tokens, CHARGE), wanted, rtol=0, atol=0)
+
+
 def test_without_ms2pip_the_small_network_stands_in_and_says_so(heights, monkeypatch, caplog):
     def missing(*_):
         raise PepTRMError("the installed MS2PIP does not hold the compiled models")

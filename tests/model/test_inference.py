@@ -72,6 +72,14 @@ def test_the_graphs_best_peptides_by_either_path_are_candidates_each_once():
     assert len(set(found)) == len(found) and plain | learned <= set(found)
 
 
+def test_bf16_answers_as_single_precision_does():
+    rng = np.random.default_rng(3)
+    spectra = [ladder(peptide, 2, rng) for peptide in ("LGEYGFQNALK", "HLVDEPQNLLK", "SLHTLFGDELCK", "AEFVEVTK")]
+    single, half = (list(Sequencer(WEIGHTS / "small", precision=name).sequence(spectra)) for name in ("fp32", "bf16"))
+    assert [p.peptidoform for p in half] == [p.peptidoform for p in single]
+    assert [p.peptide_score for p in half] == pytest.approx([p.peptide_score for p in single], abs=0.1)
+
+
 def test_a_spectrum_without_peaks_gets_an_answer_and_no_crash(trained):
     empty = Spectrum("empty", 500.0, 2, np.array([]), np.array([], np.float32))
     (prediction,) = Sequencer(trained).sequence([empty])
