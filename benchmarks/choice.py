@@ -18,7 +18,7 @@ from data.seeding import derive
 from data.splits import merged_sequence, sequence_hashes
 from model.answers import AnswerSettings
 from model.calibrating import Examples, examples
-from model.calibration import PEPTIDE_FEATURES, Logistic
+from model.calibration import CHOICE_FEATURES, Logistic
 from model.inference import Sequencer
 from tasks.params import load_params
 from tasks.pretraining import measured_spectra
@@ -30,14 +30,13 @@ _LEFT_OUT: dict[str, tuple[str, ...]] = {
     "no heights of ions": ("predicted heights", "measured heights", "correlation"),
     "no heights as MS2PIP predicts them": ("predicted heights",),
     "no graph": ("path", "least path"),
-    "no second look": ("agreement", "least agreement", "trust", "least trust", "halting"),
-    "no confidence head": ("trust", "least trust"),
+    "no network": ("answer", "least answer", "lead", "first answer"),
 }
 
 
 def chosen_right(seen: Examples, half: NDArray[np.bool_], left_out: tuple[str, ...]) -> float:
     """Share of the spectra whose chosen candidate is right."""
-    kept = [place for place, name in enumerate(PEPTIDE_FEATURES) if name not in left_out]
+    kept = [place for place, name in enumerate(CHOICE_FEATURES) if name not in left_out]
     feature = seen.feature[..., kept]
     right = np.zeros(len(half), bool)
     for side in (half, ~half):

@@ -1,4 +1,4 @@
-"""From the recursion's last state to the answer: candidates of the right mass, a second look, the best, its trust."""
+"""From the recursion's last state to the answer: candidates of the right mass, the best, a second look, its trust."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from torch import Tensor
 from data.chemistry import WATER
 from data.vocabulary import GAP, PAD
 from model.ambiguity import ambiguities
-from model.calibration import Calibration, sigmoid
+from model.calibration import CHOICE_FEATURES, Calibration, sigmoid
 from model.decoding import Decoded, DecodingSettings, ExactDecoder
 from model.evidence import SpectrumIndex
 from model.expected_heights import ExpectedHeights
@@ -21,7 +21,7 @@ from model.hypothesis import Hypothesis, are_among, peptides_at, with_stop
 from model.match_score import fitted_match_score
 from model.neighbour_search import NeighbourSearch
 from model.recursion import EncodedBatch, Network, State
-from model.review import FEATURES, ResidueConfidence, Review, ensemble_probability, log_probability, review
+from model.review import ResidueConfidence, describe, ensemble_probability, log_probability, look_again
 from model.spectra import Spectra
 
 PeptideConfidence = Literal["calibrated", "product", "minimum", "mean"]
@@ -31,7 +31,7 @@ _LEAD = 20.0
 """Of a candidate without another; a larger lead in log-probability says no more."""
 
 _DROPPED_SHARE = 0.15
-_MASS_ERROR = FEATURES.index("mass error")
+_MASS_ERROR = CHOICE_FEATURES.index("mass error")
 _OUT_OF_TOLERANCE_FACTOR = 0.5
 """Of the score of a peptide that does not weigh what the precursor weighs: it is certainly wrong somewhere."""
 
@@ -70,12 +70,13 @@ class Answers:
     outlier : (batch,), 0…1; None without a calibration.
     proven : (batch,) bool; None where no search was made.
     ambiguity : what the spectrum cannot tell apart in each peptide.
-    feature : (batch, candidates, features), as ``PEPTIDE_FEATURES``.
+    feature : (batch, candidates, features), as ``CHOICE_FEATURES``.
+    answer_feature : (batch, features), as ``ANSWER_FEATURES``.
     candidates : (batch, candidates, slots) int64.
     chosen : (batch,) int64, which candidate is the answer.
     exists : (batch, candidates) bool: not a place left empty.
     candidate_score : (batch, candidates), 0…1, as `candidate_scores`.
-    rank : (batch,) of the answers, the logit that they are right.
+    rank : (batch,) of the answers, the logit that they are right; without a calibration their log-probability.
     raw : confidence source → (batch, slots), before calibration.
     number : (batch,) int64, of the answers in a searched database, -1 where it holds none; None without one.
     """
@@ -88,6 +89,7 @@ class Answers:
     proven: NDArray[np.bool_] | None
     ambiguity: list[str]
     feature: NDArray[np.float64]
+    answer_feature: NDArray[np.float64]
     candidates: Tensor
     chosen: NDArray[np.int64]
     exists: NDArray[np.bool_]
@@ -150,44 +152,54 @@ class Answerer:
         """
         if found is None:
             found = self._candidates(encoded, state, hypothesis, graph)
-        seen = review(
-            self.network, encoded, state, found.tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm
-        )
-        alike, match = self._alike(spectra, encoded, hypothesis, found), self._match(encoded, found)
-        feature = _features(seen, torch.cat([alike, match], -1), found, hypothesis, spectra).double().cpu().numpy()
+        feature = self._features(spectra, encoded, state, hypothesis, found)
         exists = found.score.isfinite().cpu().numpy()
-        rank = choice = found.score.double().cpu().numpy()
-        if self.calibration:
-            rank, choice = self.calibration.rank(feature), self.calibration.choice(feature)
-        best = np.where(exists, choice, -np.inf).argmax(1)
+        choice = self.calibration.choice(feature) if self.calibration else found.score.double().cpu().numpy()
+        choice = np.where(exists, choice, -np.inf)
+        best = choice.argmax(1)
         rows, chosen = np.arange(len(best)), torch.from_numpy(best).to(found.tokens.device)
         tokens = found.tokens[torch.arange(len(best), device=found.tokens.device), chosen]
-        raw: dict[ResidueConfidence, NDArray[np.float64]]
-        raw = {name: values.double().cpu().numpy()[rows, best] for name, values in seen.residue.items()}
+        look = look_again(self.network, encoded, tokens, hypothesis.gap_mass.float())
+        lead = _lead(torch.from_numpy(choice)).numpy()[rows, best]
+        told = [feature[rows, best], lead[:, None], look.feature.cpu().numpy(), spectra.charge.cpu().numpy()[:, None]]
+        answer_feature = np.concatenate(told, 1)
+        rank = self.calibration.rank(answer_feature) if self.calibration else choice[rows, best]
+        raw = {name: values.double().cpu().numpy() for name, values in look.residue.items()}
         self._look_often(raw, spectra, encoded, tokens)
         residue = raw[self.source] if self.source in raw else raw[self.single]
         if self.calibration and self.source in self.calibration.residue:
-            residue = self.calibration.residue[self.source](
-                raw, np.broadcast_to(rank[rows, best][:, None], residue.shape)
-            )
+            residue = self.calibration.residue[self.source](raw, np.broadcast_to(rank[:, None], residue.shape))
         mass = self.network.mass_evidence.masses[tokens] + (tokens == GAP) * hypothesis.gap_mass
-        peptide = self._peptide_score(rank[rows, best], residue, tokens, feature[rows, best])
+        peptide = self._peptide_score(rank, residue, tokens, answer_feature)
         return Answers(
             tokens=tokens,
             mass=mass,
             residue=residue,
             peptide=peptide,
-            outlier=sigmoid(self.calibration.outlier(feature[rows, best])) if self.calibration else None,
+            outlier=sigmoid(self.calibration.outlier(answer_feature)) if self.calibration else None,
             proven=found.proven.cpu().numpy() if self.settings.exact else None,
             ambiguity=ambiguities(tokens, mass, encoded.index, self.network, self.decoding.tolerance_ppm),
             feature=feature,
+            answer_feature=answer_feature,
             candidates=found.tokens,
             chosen=best,
             exists=exists,
-            candidate_score=candidate_scores(np.where(exists, choice, -np.inf), best, peptide),
+            candidate_score=candidate_scores(choice, best, peptide),
             raw=raw,
-            rank=rank[rows, best],
+            rank=rank,
         )
+
+    def _features(
+        self, spectra: Spectra, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, found: Decoded
+    ) -> NDArray[np.float64]:
+        """(batch, candidates, features), as ``CHOICE_FEATURES``."""
+        said = describe(
+            self.network, encoded, state, found.tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm
+        )
+        alike, match = self._alike(spectra, encoded, hypothesis, found), self._match(encoded, found)
+        own = (found.tokens == hypothesis.tokens[:, None]).all(-1)
+        feature = torch.cat([said, alike, match, torch.stack([_lead(found.score), own], -1)], -1)
+        return feature.double().cpu().numpy()
 
     def _alike(self, spectra: Spectra, encoded: EncodedBatch, hypothesis: Hypothesis, found: Decoded) -> Tensor:
         """(batch, candidates, 3): how close a candidate's ions are to the heights expected of them."""
@@ -251,7 +263,7 @@ class Answerer:
         kept = torch.cat([found.tokens[:, :1], graph], 1)
         near[are_among(near, kept)] = PAD
         tokens = torch.cat([kept, near], 1)
-        order = (tokens == PAD).all(2).long().argsort(dim=1, stable=True)[:, : self.decoding.looks]
+        order = (tokens == PAD).all(2).long().argsort(dim=1, stable=True)[:, : self.decoding.finalists]
         tokens = peptides_at(tokens, order)
         score = _log_probabilities(probability, tokens)
         score[:, 0] = found.score[:, 0]
@@ -311,13 +323,6 @@ def candidate_scores(
     scores: NDArray[np.float64] = share * left[:, None]
     scores[rows, best] = score
     return scores
-
-
-def _features(seen: Review, heights: Tensor, found: Decoded, hypothesis: Hypothesis, spectra: Spectra) -> Tensor:
-    """(batch, candidates, features), as ``PEPTIDE_FEATURES``."""
-    own = (found.tokens == hypothesis.tokens[:, None]).all(-1)
-    charge = spectra.charge[:, None].expand_as(found.score)
-    return torch.cat([seen.feature, heights, torch.stack([_lead(found.score), own, charge], -1)], -1)
 
 
 def _lead(score: Tensor) -> Tensor:

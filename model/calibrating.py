@@ -1,7 +1,7 @@
 """Fitting the calibration of a model on annotated spectra that it was not trained on.
 
-One half of the peptides teaches which candidate to choose, and how to rank the chosen, with the same spectra under
-shifted precursors as examples of what is certainly wrong; the other half, read that way, turns ranks and
+One half of the peptides teaches which candidate to choose and, read that way, how to rank the answers, with the same
+spectra under shifted precursors as examples of what is certainly wrong; the other half, read that way, turns ranks and
 residue confidences into probabilities, and with spurious spectra made from it teaches what an outlier looks like.
 """
 
@@ -17,7 +17,7 @@ from data.schema import Spectrum
 from data.splits import merged_sequence, sequence_hashes
 from data.vocabulary import PAD, VOCABULARY, Vocabulary
 from model.answers import Answers
-from model.calibration import Calibration, Isotonic, Logistic, ResidueCalibration
+from model.calibration import ANSWER_FEATURES, CHOICE_FEATURES, Calibration, Isotonic, Logistic, ResidueCalibration
 from model.inference import Sequencer
 from model.metrics import matching_residues
 
@@ -33,10 +33,11 @@ class Examples:
 
     Attributes
     ----------
-    feature : (spectra, candidates, features).
+    feature : (spectra, candidates, features), as ``CHOICE_FEATURES``.
     exists : (spectra, candidates) bool.
     matched : (spectra, candidates), share of the residues that are right, 0…1, 1 for the right peptide alone.
     best : (spectra,) int64: the candidate that was chosen.
+    answer : (spectra, features) of the chosen candidates, as ``ANSWER_FEATURES``.
     residue : confidence source → (residues,), of the chosen candidates' residues, before calibration.
     residue_rank : (residues,), rank of the peptide that each stands in.
     residue_right : (residues,) bool.
@@ -46,6 +47,7 @@ class Examples:
     exists: NDArray[np.bool_]
     matched: NDArray[np.float64]
     best: NDArray[np.int64]
+    answer: NDArray[np.float64]
     residue: dict[str, NDArray[np.float64]]
     residue_rank: NDArray[np.float64]
     residue_right: NDArray[np.bool_]
@@ -62,12 +64,6 @@ class Examples:
         matched = np.where(self.exists, self.matched, 0.0)
         closest: NDArray[np.bool_] = (matched == matched.max(1, keepdims=True)) & (matched > 0)
         return closest
-
-    @property
-    def answer(self) -> NDArray[np.float64]:
-        """(spectra, features) of the chosen candidates."""
-        chosen: NDArray[np.float64] = self.feature[np.arange(len(self.best)), self.best]
-        return chosen
 
     @property
     def answer_right(self) -> NDArray[np.bool_]:
@@ -105,25 +101,24 @@ def fit_calibration(
     sides = sequence_hashes(merged_sequence(spectrum.peptidoform or "") for spectrum in spectra) & 1
     for spectrum, side in zip(spectra, sides.tolist(), strict=True):
         halves[side].append(spectrum)
+    counted = None if importance is None else importance[sides == 0]
     answerer = sequencer.answerer
     before, answerer.calibration = answerer.calibration, None
     try:
         rng = np.random.default_rng(seed)
+        answerer.calibration = provisional = _choosing(examples(sequencer, halves[0]), counted)
         ranking = examples(sequencer, halves[0])
         decoys = examples(sequencer, wrong_precursor(halves[0], rng))
-        decoys.matched[:] = 0.0
-        if not ranking.right.any() or ranking.right[ranking.exists].all():
+        if not ranking.answer_right.any() or ranking.answer_right.all():
             raise InputError(
                 "the model reads all or none of these spectra right, which teaches nothing about trust",
                 remedy="Give spectra that it reads in part, or train it further",
             )
         rank = Logistic.fit(
-            np.concatenate([each.feature[each.exists] for each in (ranking, decoys)]),
-            np.concatenate([each.right[each.exists] for each in (ranking, decoys)]),
+            np.concatenate([ranking.answer, decoys.answer]),
+            np.concatenate([ranking.answer_right, np.zeros(len(decoys.answer), bool)]),
         )
-        counted = None if importance is None else importance[sides == 0]
-        provisional = _provisional(_choice(ranking, counted, rank), rank)
-        answerer.calibration = provisional
+        answerer.calibration = provisional = replace(provisional, rank=rank)
         judged = examples(sequencer, halves[1])
         spurious = [make(halves[1][:_OUTLIERS], rng) for make in KINDS.values()]
         outliers = np.concatenate([examples(sequencer, each).answer for each in spurious])
@@ -148,18 +143,14 @@ def _sources(judged: Examples) -> dict[str, tuple[str, ...]]:
     return {name: (name,) for name in names} | {"combined": names}
 
 
-def _choice(ranking: Examples, importance: NDArray[np.float64] | None, otherwise: Logistic) -> Logistic:
-    """How to choose, if any of the spectra leaves a choice."""
+def _choosing(asked: Examples, importance: NDArray[np.float64] | None) -> Calibration:
+    """A calibration that chooses, and no more: by the log-probability where no spectrum leaves a choice."""
     try:
-        return Logistic.fit_choice(ranking.feature, ranking.exists, ranking.closest, importance)
+        choice = Logistic.fit_choice(asked.feature, asked.exists, asked.closest, importance)
     except InputError:
-        return otherwise
-
-
-def _provisional(choice: Logistic, rank: Logistic) -> Calibration:
-    """A calibration that chooses and ranks, and no more."""
-    level = Isotonic((0.0, 1.0), (0.0, 1.0))
-    return Calibration(residue={}, choice=choice, rank=rank, peptide=level, outlier=rank, fitted_on={})
+        choice = Logistic.of_one(CHOICE_FEATURES, "lead")
+    unknown, level = Logistic.of_one(ANSWER_FEATURES, "choice lead"), Isotonic((0.0, 1.0), (0.0, 1.0))
+    return Calibration(residue={}, choice=choice, rank=unknown, peptide=level, outlier=unknown, fitted_on={})
 
 
 def examples(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Examples:
@@ -178,6 +169,7 @@ def examples(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Examples:
         exists=joined("exists").astype(bool),
         matched=joined("matched"),
         best=joined("best").astype(np.int64),
+        answer=joined("answer"),
         residue={name: np.concatenate([part.residue[name] for part in parts]) for name in parts[0].residue},
         residue_rank=joined("residue_rank"),
         residue_right=joined("residue_right").astype(bool),
@@ -192,12 +184,12 @@ def _judged(sequencer: Sequencer, spectra: Sequence[Spectrum]) -> Iterator[Examp
         chosen, masses = answers.tokens.cpu().numpy(), answers.mass.cpu().numpy()
         is_residue = chosen != PAD
         marks = [matching_residues(m[kept], truth) for m, kept, truth in zip(masses, is_residue, truths, strict=True)]
-        best = (answers.candidates.cpu().numpy() == chosen[:, None]).all(2).argmax(1)
         yield Examples(
             feature=answers.feature,
             exists=answers.exists,
             matched=matched_shares(sequencer.vocabulary, answers, batch),
-            best=best,
+            best=answers.chosen,
+            answer=answers.answer_feature,
             residue={name: values[is_residue] for name, values in answers.raw.items()},
             residue_rank=np.repeat(answers.rank, is_residue.sum(1)),
             residue_right=np.concatenate(marks),

@@ -5,7 +5,7 @@ of how unlike it is to the spectra that peptides are read from.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from data.atomic import write_atomically
 from data.errors import CorruptedDataError, InputError
-from model.review import FEATURES
+from model.review import FEATURES, LOOK_FEATURES
 
 CALIBRATION_FILE = "calibration.json"
 
-PEPTIDE_FEATURES = (
+CHOICE_FEATURES = (
     *FEATURES,
     "predicted heights",
     "measured heights",
@@ -28,12 +28,15 @@ PEPTIDE_FEATURES = (
     "match lead",
     "lead",
     "first answer",
-    "charge",
 )
-"""Of a candidate: those of the second look, how close the heights of its ions are to those expected of it, as MS2PIP
-predicts them and as they are measured, and their correlation with the latter (`model.expected_heights`), its match
-score (`model.match_score`) and how far that is above the best other candidate's, its lead in log-probability over the
-best other candidate, whether it is the recursion's own answer, and the precursor's charge."""
+"""Of a candidate: what network, peaks and mass say, how close the heights of its ions are to those expected of it, as
+MS2PIP predicts them and as they are measured, and their correlation with the latter (`model.expected_heights`), its
+match score (`model.match_score`) and how far that is above the best other candidate's, its lead in log-probability over
+the best other candidate, and whether it is the recursion's own answer."""
+
+ANSWER_FEATURES = (*CHOICE_FEATURES, "choice lead", *LOOK_FEATURES, "charge")
+"""Of an answer: those of a candidate, by how much it was chosen over the best other one, those of the second look, and
+the precursor's charge."""
 
 _PENALTY = 1e-3
 """Of the squared weights: keeps them finite where the classes are separable."""
@@ -43,7 +46,7 @@ _LEAST_GAIN = 1e-9
 _FARTHEST = 10.0
 """Standard deviations from the mean; what lies farther says no more."""
 
-_FORMAT_VERSION = 9
+_FORMAT_VERSION = 10
 
 Floats = NDArray[np.float64]
 
@@ -140,6 +143,12 @@ class Logistic:
             step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x / len(x) + penalty, gradient)
             weight -= step * min(1.0, 5.0 / max(np.abs(step).max(), 1e-12))
         return cls(tuple(mean), tuple(scale), tuple(weight[:-1]), float(weight[-1]))
+
+    @classmethod
+    def of_one(cls, features: Sequence[str], name: str) -> "Logistic":
+        """That one feature, and nothing of the others."""
+        weight = tuple(float(each == name) for each in features)
+        return cls((0.0,) * len(features), (1.0,) * len(features), weight, 0.0)
 
     @classmethod
     def fit_choice(
@@ -271,10 +280,10 @@ class Calibration:
     Attributes
     ----------
     residue : confidence source → probability of a residue to be right.
-    choice : the features of a candidate as a number; the candidate with the highest is the answer.
-    rank : the features of a candidate as the logit that it is right.
-    peptide : that logit of the answer as the probability that it is right.
-    outlier : the features of the answer as the logit that the spectrum is none to read a peptide from.
+    choice : ``CHOICE_FEATURES`` of a candidate as a number; the candidate with the highest is the answer.
+    rank : ``ANSWER_FEATURES`` as the logit that the answer is right.
+    peptide : that logit as the probability that it is right.
+    outlier : ``ANSWER_FEATURES`` as the logit that the spectrum is none to read a peptide from.
     fitted_on : how many spectra of what, for people.
     """
 
@@ -287,7 +296,7 @@ class Calibration:
 
     def save(self, folder: Path) -> None:
         """Write it beside the weights."""
-        content = {"format_version": _FORMAT_VERSION, "peptide_features": PEPTIDE_FEATURES, **asdict(self)}
+        content = {"format_version": _FORMAT_VERSION, "features": ANSWER_FEATURES, **asdict(self)}
         write_atomically(folder / CALIBRATION_FILE, (json.dumps(content, indent=1) + "\n").encode())
 
     @classmethod
@@ -303,7 +312,7 @@ class Calibration:
             return None
         try:
             content = json.loads(path.read_text())
-            if (content["format_version"], *content["peptide_features"]) != (_FORMAT_VERSION, *PEPTIDE_FEATURES):
+            if (content["format_version"], *content.get("features", ())) != (_FORMAT_VERSION, *ANSWER_FEATURES):
                 raise ValueError("it is of another version")
             return cls(
                 residue={name: _residue(values) for name, values in content["residue"].items()},

@@ -30,7 +30,7 @@ class DecodingSettings:
     ----------
     candidates : the best so many peptides of a spectrum.
     paths : so many of the best by what was learned of paths the search among neighbours begins with.
-    looks : so many of them, and of their neighbours, are looked at a second time.
+    finalists : so many of them, and of their neighbours, the answer is chosen among.
     tolerance_ppm : of the precursor mass.
     isotope_errors : the precursor may be the peak of up to so many 13C atoms.
     max_modifications : of a peptide, beside residues that are always modified; None for no limit.
@@ -40,7 +40,7 @@ class DecodingSettings:
 
     candidates: int = 4
     paths: int = 64
-    looks: int = 8
+    finalists: int = 16
     tolerance_ppm: float = 20.0
     isotope_errors: int = 0
     max_modifications: int | None = None

@@ -1,7 +1,7 @@
-"""The second look: what the network, the peaks and the mass say of given peptides, and of each of their residues.
+"""What the network, the peaks and the mass say of given peptides, and the second look at an answer.
 
-The network makes one step from the peptide as its answer, which costs one step a candidate. Corrupted truths in
-training teach it to contradict a wrong residue there.
+In the second look the network makes one step from the peptide as its answer: corrupted truths in training teach it to
+contradict a wrong residue there.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,6 @@ from model.recursion import EncodedBatch, Network, State
 FEATURES = (
     "answer",
     "least answer",
-    "agreement",
-    "least agreement",
-    "trust",
-    "least trust",
-    "halting",
     "cleavages seen",
     "ions seen",
     "intensity explained",
@@ -36,10 +31,13 @@ FEATURES = (
     "mass error",
     "length",
 )
-"""Of a peptide: mean and least log-probability of its tokens in the recursion's answer, and in the second look; mean
-and least log-probability that a residue is right, by the confidence head; the halting head's logit; shares of
-cleavages, of ions a cleavage, of intensity and of peaks; mean and least logarithm of the cleavages' probabilities in
-the spectrum graph, 0…1, 0 without one; mass error in tolerances; residues over 10."""
+"""Of a peptide: mean and least log-probability of its tokens in the recursion's answer; shares of cleavages, of ions a
+cleavage, of intensity and of peaks; mean and least logarithm of the cleavages' probabilities in the spectrum graph,
+0…1, 0 without one; mass error in tolerances; residues over 10."""
+
+LOOK_FEATURES = ("agreement", "least agreement", "trust", "least trust", "halting")
+"""Of a peptide in the second look: mean and least log-probability of its tokens there; mean and least log-probability
+that a residue is right, by the confidence head; the halting head's logit."""
 
 ResidueConfidence = Literal["combined", "head", "probability", "entropy", "path", "dropout", "ensemble"]
 """How far to trust a residue: the confidence head's word; the token's probability in the second look; one minus the
@@ -50,13 +48,13 @@ first four.
 
 
 @dataclass
-class Review:
-    """What is said of a batch of candidates.
+class Look:
+    """What a second look says of a batch of answers.
 
     Attributes
     ----------
-    feature : (batch, candidates, features) float32, as ``FEATURES``.
-    residue : confidence source → (batch, candidates, slots) float32, 0…1.
+    feature : (batch, features) float32, as ``LOOK_FEATURES``.
+    residue : confidence source → (batch, slots) float32, 0…1.
     """
 
     feature: Tensor
@@ -64,15 +62,10 @@ class Review:
 
 
 @torch.no_grad()
-def review(
-    network: Network,
-    encoded: EncodedBatch,
-    state: State,
-    candidates: Tensor,
-    gap_mass: Tensor,
-    tolerance_ppm: float,
-) -> Review:
-    """Look again at candidates.
+def describe(
+    network: Network, encoded: EncodedBatch, state: State, candidates: Tensor, gap_mass: Tensor, tolerance_ppm: float
+) -> Tensor:
+    """What is said of candidates, (batch, candidates, features) float32, as ``FEATURES``.
 
     Parameters
     ----------
@@ -82,11 +75,49 @@ def review(
     tolerance_ppm : of the precursor, in which the mass error is told.
     """
     answer = log_probability(network, state)
-    looks = [_look(network, encoded, answer, tokens, gap_mass, tolerance_ppm) for tokens in candidates.unbind(1)]
-    residue: dict[ResidueConfidence, Tensor] = {
-        source: torch.stack([look.residue[source] for look in looks], 1) for source in looks[0].residue
-    }
-    return Review(torch.stack([look.feature for look in looks], 1), residue)
+    described = []
+    for tokens in candidates.unbind(1):
+        closed = with_stop(tokens)
+        residues = network.mass_evidence.masses[tokens] + gap_mass * (tokens == GAP)
+        off = (residues.sum(1) + WATER - encoded.index.peptide_mass).abs()
+        parts = [
+            *_mean_and_least(_of(answer, closed), closed != PAD),
+            *_spectrum_match(network, encoded.index, residues, tokens),
+            *_path(network, encoded.index, residues, tokens)[0],
+            (off / (encoded.index.peptide_mass * tolerance_ppm * 1e-6)).clamp(max=10),
+            (tokens != PAD).sum(1) / 10,
+        ]
+        described.append(torch.stack([part.float() for part in parts], -1))
+    return torch.stack(described, 1)
+
+
+@torch.no_grad()
+def look_again(network: Network, encoded: EncodedBatch, tokens: Tensor, gap_mass: Tensor) -> Look:
+    """Make one step from answers.
+
+    Parameters
+    ----------
+    tokens : (batch, slots) int64, ``PAD`` behind the peptide.
+    gap_mass : (batch, slots), Da, of the gaps among them.
+    """
+    length = (tokens != PAD).sum(1)
+    closed = with_stop(tokens)
+    is_token = closed != PAD
+    gap_mass = gap_mass * (tokens == GAP)
+    seen = network(encoded, network.look_again(closed, gap_mass, length))
+    second = log_probability(network, seen)
+    agreement = _of(second, closed)
+    entropy = 1 + (second.exp() * second.clamp(min=-50)).sum(-1) / torch.tensor(float(second.shape[-1])).log()
+    residue: dict[ResidueConfidence, Tensor] = {"probability": agreement.exp(), "entropy": entropy.clamp(0, 1)}
+    trust = agreement
+    if network.confidence is not None:
+        logit = network.confidence(seen.answer, seen.latent)
+        trust, residue["head"] = functional.logsigmoid(logit), torch.sigmoid(logit)
+    halting = network.halting(seen.answer, seen.latent) if network.halting is not None else length * 0.0
+    if network.mass_evidence.graph is not None:
+        residue["path"] = _path(network, encoded.index, network.mass_evidence.masses[tokens] + gap_mass, tokens)[1]
+    parts = [*_mean_and_least(agreement, is_token), *_mean_and_least(trust, is_token), halting]
+    return Look(torch.stack([part.float() for part in parts], -1), residue)
 
 
 def log_probability(network: Network, state: State) -> Tensor:
@@ -95,42 +126,6 @@ def log_probability(network: Network, state: State) -> Tensor:
     answer = state.answer.float().masked_fill(network.forbidden[:slots], -1e9)
     answer[..., PAD] = -1e9
     return answer.log_softmax(-1)
-
-
-def _look(
-    network: Network, encoded: EncodedBatch, answer: Tensor, tokens: Tensor, gap_mass: Tensor, tolerance_ppm: float
-) -> Review:
-    length = (tokens != PAD).sum(1)
-    closed = with_stop(tokens)
-    is_token = closed != PAD
-    gap_mass = gap_mass * (tokens == GAP)
-    seen = network(encoded, network.look_again(closed, gap_mass, length))
-    second = log_probability(network, seen)
-    agreement = _of(second, closed)
-    probability = agreement.exp()
-    entropy = 1 + (second.exp() * second.clamp(min=-50)).sum(-1) / torch.tensor(float(second.shape[-1])).log()
-    residue: dict[ResidueConfidence, Tensor] = {"probability": probability, "entropy": entropy.clamp(0, 1)}
-    trust = agreement
-    if network.confidence is not None:
-        logit = network.confidence(seen.answer, seen.latent)
-        trust, residue["head"] = functional.logsigmoid(logit), torch.sigmoid(logit)
-    halting = network.halting(seen.answer, seen.latent) if network.halting is not None else length * 0.0
-    first = _of(answer, closed)
-    residues = network.mass_evidence.masses[tokens] + gap_mass
-    path, on_path = _path(network, encoded.index, residues, tokens)
-    if network.mass_evidence.graph is not None:
-        residue["path"] = on_path
-    residue_mass = encoded.index.peptide_mass - WATER
-    error = (residues.sum(1) - residue_mass).abs() / (encoded.index.peptide_mass * tolerance_ppm * 1e-6)
-    parts = [
-        *(statistic for values in (first, agreement, trust) for statistic in _mean_and_least(values, is_token)),
-        halting,
-        *_spectrum_match(network, encoded.index, residues, tokens),
-        *path,
-        error.clamp(max=10),
-        length / 10,
-    ]
-    return Review(torch.stack([part.float() for part in parts], -1), residue)
 
 
 def _of(log_probabilities: Tensor, tokens: Tensor) -> Tensor:

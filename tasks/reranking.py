@@ -1,4 +1,4 @@
-"""Other ways to choose among the best peptides of a spectrum, to compare with the calibrated rank."""
+"""Other ways to choose among the best peptides of a spectrum, to compare with the calibrated choice."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from data.schema import Spectrum
 from model.calibrating import matched_shares
-from model.calibration import PEPTIDE_FEATURES
+from model.calibration import CHOICE_FEATURES
 from model.inference import Sequencer
 
 _FEATURES = {
     "match score": "match",
     "log-probability of the answer": "answer",
-    "agreement of the second look": "agreement",
     "intensity explained": "intensity explained",
     "heights as MS2PIP predicts them": "predicted heights",
 }
@@ -30,7 +29,7 @@ def rerankings(folder: Path, spectra: Sequence[Spectrum]) -> dict[str, Any]:
         answers, _ = sequencer.answers(batch)
         is_right = matched_shares(sequencer.vocabulary, answers, batch) == 1
         for name, feature in _FEATURES.items():
-            score = np.where(answers.exists, answers.feature[..., PEPTIDE_FEATURES.index(feature)], -np.inf)
+            score = np.where(answers.exists, answers.feature[..., CHOICE_FEATURES.index(feature)], -np.inf)
             best: NDArray[np.int64] = score.argmax(1)
             chosen: NDArray[np.bool_] = is_right[np.arange(len(best)), best]
             right.setdefault(name, []).extend(chosen.tolist())

@@ -22,12 +22,12 @@ from data.seeding import derive
 from data.vocabulary import VOCABULARY
 from model.answers import AnswerSettings
 from model.calibrating import Examples, examples
-from model.calibration import Calibration, Isotonic, Temperature, expected_calibration_error
+from model.calibration import ANSWER_FEATURES, Calibration, Isotonic, Temperature, expected_calibration_error
 from model.decoding import DecodingSettings
 from model.fdr import decoy_q_values, q_values
 from model.inference import Sequencer
 from model.metrics import area_under_roc, count, evaluate, precision_coverage
-from model.review import FEATURES, ResidueConfidence
+from model.review import ResidueConfidence
 from tasks.calibration import for_calibration, with_noise_of_levels
 from tasks.params import Params
 from tasks.reranking import rerankings
@@ -39,7 +39,7 @@ _ENSEMBLE = 3
 
 _RATES = (0.01, 0.05, 0.1, 0.2)
 _BINS = 10
-_AGREEMENT = FEATURES.index("agreement")
+_AGREEMENT = ANSWER_FEATURES.index("agreement")
 _DEPTHS = ((8, 8), (16, 16), (24, 24), (32, 32), (4, 32), (8, 24), (8, 32))
 """Least and most refinement steps; equal: as many for every spectrum."""
 

@@ -15,7 +15,8 @@ from sklearn.metrics import roc_auc_score
 from data.errors import CorruptedDataError, InputError
 from model.calibrating import Examples
 from model.calibration import (
-    PEPTIDE_FEATURES,
+    ANSWER_FEATURES,
+    CHOICE_FEATURES,
     Calibration,
     Isotonic,
     Logistic,
@@ -145,11 +146,17 @@ def test_logit_is_the_inverse_of_the_logistic_function(p):
 
 def calibration():
     rng = np.random.default_rng(2)
-    feature = rng.normal(size=(60, len(PEPTIDE_FEATURES)))
-    model = Logistic.fit(feature, feature[:, 0] > 0)
-    curve = Isotonic.fit(feature[:, 0], feature[:, 0] > 0)
-    residue = ResidueCalibration.fit(("head",), {"head": sigmoid(feature[:, 0])}, feature[:, 1], feature[:, 0] > 0)
-    return Calibration({"head": residue}, model, model, curve, model, {"spectra": 60})
+    feature = rng.normal(size=(60, len(ANSWER_FEATURES)))
+    right = feature[:, 0] > 0
+    rank, choice = Logistic.fit(feature, right), Logistic.fit(feature[:, : len(CHOICE_FEATURES)], right)
+    curve = Isotonic.fit(feature[:, 0], right)
+    residue = ResidueCalibration.fit(("head",), {"head": sigmoid(feature[:, 0])}, feature[:, 1], right)
+    return Calibration({"head": residue}, choice, rank, curve, rank, {"spectra": 60})
+
+
+def test_one_feature_alone_is_that_feature():
+    feature = np.random.default_rng(7).normal(size=(4, 3))
+    assert Logistic.of_one(("a", "b", "c"), "b")(feature).tolist() == feature[:, 1].tolist()
 
 
 def test_a_calibration_comes_back_from_its_file(tmp_path):
@@ -158,7 +165,7 @@ def test_a_calibration_comes_back_from_its_file(tmp_path):
     assert Calibration.load(tmp_path / "none") is None
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"format_version": 0, "peptide_features": []}', "[1]"])
+@pytest.mark.parametrize("content", ["", "{}", '{"format_version": 0, "features": []}', "[1]"])
 def test_a_damaged_file_is_an_error_that_names_it(tmp_path, content):
     (tmp_path / "calibration.json").write_text(content)
     with pytest.raises(CorruptedDataError, match=r"calibration\.json"):
@@ -169,7 +176,7 @@ def test_a_calibration_of_other_features_is_refused(tmp_path):
     calibration().save(tmp_path)
     path = tmp_path / "calibration.json"
     content = json.loads(path.read_text())
-    content["peptide_features"][0] = "something else"
+    content["features"][0] = "something else"
     path.write_text(json.dumps(content))
     with pytest.raises(CorruptedDataError, match="another version"):
         Calibration.load(tmp_path)
@@ -183,7 +190,8 @@ def test_the_closest_candidates_are_the_right_ones_or_those_with_most_residues_r
         feature=nothing[..., None],
         exists=exists,
         matched=matched,
-        best=np.zeros(4, np.int64),
+        best=np.array([1, 1, 0, 0]),
+        answer=np.zeros((4, 1)),
         residue={},
         residue_rank=np.zeros(0),
         residue_right=np.zeros(0, bool),
@@ -191,3 +199,4 @@ def test_the_closest_candidates_are_the_right_ones_or_those_with_most_residues_r
     wanted = [[False, True, False], [False, True, False], [True, True, False], [False, False, False]]
     assert seen.closest.tolist() == wanted
     assert seen.right.tolist() == [[False, True, True], *[[False] * 3] * 3]
+    assert seen.answer_right.tolist() == [True, False, False, False]

@@ -6,7 +6,7 @@ from data.chemistry import WATER, neutral_mass
 from data.peaks import PeakBatch
 from data.vocabulary import PAD, VOCABULARY
 from model.answers import AnswerSettings
-from model.calibration import PEPTIDE_FEATURES
+from model.calibration import CHOICE_FEATURES
 from model.decoding import DecodingSettings
 from model.inference import Sequencer
 from model.match_score import fitted_match_score
@@ -62,7 +62,7 @@ def test_answers_are_looked_for_among_neighbours_and_no_further_than_asked():
             WEIGHTS / "small",
             threads=1,
             answers=AnswerSettings(neighbours=neighbours, calibrated=False),
-            decoding=DecodingSettings(looks=6, max_modifications=max_modifications),
+            decoding=DecodingSettings(finalists=6, max_modifications=max_modifications),
         )
         found, _ = sequencer.answers(spectra)
         return found, sequencer.answerer.decoder.modifications(found.candidates)
@@ -71,7 +71,7 @@ def test_answers_are_looked_for_among_neighbours_and_no_further_than_asked():
     found, modifications = answers(True, None)
     assert torch.equal(found.candidates[:, 0], without.candidates[:, 0])  # the exact search's best stays
     assert found.candidates.shape[1] == 6 and found.exists.all()
-    match = torch.from_numpy(found.feature[..., PEPTIDE_FEATURES.index("match")])
+    match = torch.from_numpy(found.feature[..., CHOICE_FEATURES.index("match")])
     assert (match[:, 2:].diff(dim=1) <= 1e-4).all()  # behind it and the graph's best by falling match score
     masses = torch.from_numpy(VOCABULARY.masses)[found.candidates].sum(2) + WATER
     wanted = torch.tensor([neutral_mass(s.precursor_mz, s.precursor_charge) for s in spectra])[:, None]
