@@ -26,11 +26,10 @@ from tasks.pretraining import measured_spectra
 _HALVINGS = 10
 _LEFT_OUT: dict[str, tuple[str, ...]] = {
     "all features": (),
-    "no match score": ("match", "match lead"),
+    "no final score": ("match", "match lead"),
     "no heights of ions": ("predicted heights", "measured heights", "correlation"),
     "no heights as MS2PIP predicts them": ("predicted heights",),
-    "no graph": ("path", "least path"),
-    "no network": ("answer", "least answer", "lead", "first answer"),
+    "no network": ("lead", "first answer"),
 }
 
 
@@ -40,7 +39,7 @@ def chosen_right(seen: Examples, half: NDArray[np.bool_], left_out: tuple[str, .
     feature = seen.feature[..., kept]
     right = np.zeros(len(half), bool)
     for side in (half, ~half):
-        choice = Logistic.fit_choice(feature[side], seen.exists[side], seen.closest[side])
+        choice = Logistic.fit_choice(feature[side], seen.exists[side], seen.right[side])
         best = np.where(seen.exists[~side], choice(feature[~side]), -np.inf).argmax(1)
         right[~side] = seen.right[~side][np.arange(len(best)), best]
     return float(right.mean())

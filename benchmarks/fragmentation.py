@@ -96,7 +96,7 @@ def _drawn(of: Examples, rows: int, generator: torch.Generator) -> Examples:
 def ms2pip_likeness(of: Examples) -> float:
     """The same of MS2PIP's predictions."""
     tokens, charge, observed, asked = of
-    expected = ExpectedHeights(VOCABULARY, torch.device("cpu"))(tokens, charge)[PREDICTED]
+    expected = ExpectedHeights(VOCABULARY)(tokens, charge)[PREDICTED]
     return float(likeness(expected, observed, asked).mean())
 
 

@@ -99,9 +99,16 @@ def joined(parts: Iterable[Questions]) -> Questions:
 
 
 class Examiner:
-    """Asks which of several peptides is right, as a network with these parameters sees the spectra."""
+    """Asks which of several peptides is right, as a network with these parameters sees the spectra.
 
-    def __init__(self, params: Params, score: MatchScore) -> None:
+    Parameters
+    ----------
+    score : finds the others.
+    asked : whose features the questions have; None: that of the search.
+    """
+
+    def __init__(self, params: Params, score: MatchScore, asked: MatchScore | None = None) -> None:
+        self.asked = asked or score
         self.judge = Judge(params)
         self.evidence = self.judge.evidence
         self.score, self.settings = score, DecodingSettings()
@@ -135,7 +142,7 @@ class Examiner:
         others = self._others(index, gains, own, graph, searching)
         peptides = each_once(torch.cat([own, graph[:, :_GRAPH_ANSWERS], *others], 1))
         path = self.search.neighbours.path.of_peptides(gains, self.evidence, peptides)
-        slot, whole = self.score.features(self.evidence, index, path, peptides)
+        slot, whole = self.asked.features(self.evidence, index, path, peptides)
         return Questions(peptides.to(torch.uint8), slot.half(), whole)
 
     def _graph_answers(self, index: SpectrumIndex) -> Tensor:
@@ -186,17 +193,38 @@ def halves(given: Material, params: Params) -> list[tuple[SpectrumSet, Fragmenta
     return list(zip(parts, predictors, strict=True))
 
 
-def fit(score: MatchScore, measured: Questions, predicted: Questions, updates: int, seed: int) -> None:
-    """Cross-entropy of the choice of the right peptide; from new weights."""
+def measured_copies(spectra: SpectrumSet, copies: int, rng: np.random.Generator) -> list[Batch]:
+    """Measured spectra as they are, and further copies with light noise."""
+    found = measured(spectra)
+    for _ in range(copies - 1):
+        found += with_noise(spectra, LIGHT.settings(), rng.uniform(0.2, 1.0, len(spectra)), rng)
+    return found
+
+
+def begin(score: MatchScore, of: Iterable[Questions], seed: int) -> None:
+    """New weights."""
     torch.manual_seed(seed)
     score.load_state_dict(MatchScore(VOCABULARY).state_dict())
-    every = torch.cat([part.whole[(part.tokens != PAD).any(2)] for part in (measured, predicted)])
+    every = torch.cat([part.whole[(part.tokens != PAD).any(2)] for part in of])
     score.mean, score.deviation = every.mean(0), every.std(0) + 1e-3
+
+
+def fit(
+    score: MatchScore,
+    measured: Questions,
+    predicted: Questions,
+    updates: int,
+    seed: int,
+    *,
+    rate: float = _RATE,
+    measured_share: float = _MEASURED_SHARE,
+) -> None:
+    """Cross-entropy of the choice of the right peptide, from the weights that it has."""
     generator = torch.Generator().manual_seed(seed)
     weights = [weight for name, weight in score.named_parameters() if name in score.weights]
     optimizer = torch.optim.AdamW(weights, weight_decay=_WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=updates, pct_start=0.1)
-    from_measured = round(_ROWS * _MEASURED_SHARE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=updates, pct_start=0.1)
+    from_measured = round(_ROWS * measured_share)
     score.train()
     for _ in range(updates):
         asked = joined(
@@ -233,6 +261,13 @@ def judged(score: MatchScore, of: Questions) -> str:
     return f"{len(best)} spectra: {float((best == 0).float().mean()):.3f}"
 
 
+def report(score: MatchScore, examiner: Examiner, given: Material, params: Params, rng: np.random.Generator) -> None:
+    """Print how often the right peptide has the highest score, of spectra of other peptides."""
+    others = predicted(given.unseen.select(rng.permutation(len(given.unseen))[:600]), params, rng)
+    for name, of in ({"measured": measured(given.held_out)} | others).items():
+        print(f"{name}, the right one of up to {PEPTIDES} peptides, {judged(score, examiner.ask(of))}")
+
+
 def main() -> None:
     """Fit, judge on other peptides, and write the weights if asked."""
     options = arguments(__doc__, WEIGHTS_FILE)
@@ -247,18 +282,14 @@ def main() -> None:
         batches = [batch for of in predicted(some, params, rng).values() for batch in of]
         of_halves = []
         for spectra, expected in of_either:
-            copies = measured(spectra)
-            for _ in range(what.copies - 1):
-                copies += with_noise(spectra, LIGHT.settings(), rng.uniform(0.2, 1.0, len(spectra)), rng)
-            of_halves.append(examiner.ask(copies, what.every, expected))
+            of_halves.append(examiner.ask(measured_copies(spectra, what.copies, rng), what.every, expected))
         asked.append([joined(of_halves), examiner.ask(batches, what.every)])
         of_measured, of_predicted = (joined(parts) for parts in zip(*asked, strict=True))
+        begin(score, (of_measured, of_predicted), params.seed)
         fit(score, of_measured, of_predicted, what.updates, params.seed)
     if options.write:
         write_tensors(WEIGHTS_FILE, {name: weight.bfloat16() for name, weight in score.weights.items()})
-    others = predicted(given.unseen.select(rng.permutation(len(given.unseen))[:600]), params, rng)
-    for name, of in ({"measured": measured(given.held_out)} | others).items():
-        print(f"{name}, the right one of up to {PEPTIDES} peptides, {judged(score, examiner.ask(of))}")
+    report(score, examiner, given, params, rng)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,16 @@ from torch import Tensor
 from data.chemistry import WATER
 from data.vocabulary import GAP, PAD
 from model.ambiguity import ambiguities
-from model.calibration import CHOICE_FEATURES, Calibration, sigmoid
+from model.calibration import ANSWER_FEATURES, Calibration, sigmoid
 from model.decoding import Decoded, DecodingSettings, ExactDecoder
 from model.evidence import SpectrumIndex
-from model.expected_heights import ExpectedHeights
+from model.final_score import fitted_final_score
 from model.fragmentation import MEASURED, closeness, correlation, observed_ions
 from model.hypothesis import Hypothesis, are_among, peptides_at, with_stop
 from model.match_score import fitted_match_score
-from model.neighbour_search import NeighbourSearch
+from model.neighbour_search import ROWS, NeighbourSearch
 from model.recursion import EncodedBatch, Network, State
-from model.review import ResidueConfidence, describe, ensemble_probability, log_probability, look_again
+from model.review import ResidueConfidence, ensemble_probability, log_probability, review
 from model.spectra import Spectra
 
 PeptideConfidence = Literal["calibrated", "product", "minimum", "mean"]
@@ -31,7 +31,7 @@ _LEAD = 20.0
 """Of a candidate without another; a larger lead in log-probability says no more."""
 
 _DROPPED_SHARE = 0.15
-_MASS_ERROR = CHOICE_FEATURES.index("mass error")
+_MASS_ERROR = ANSWER_FEATURES.index("mass error")
 _OUT_OF_TOLERANCE_FACTOR = 0.5
 """Of the score of a peptide that does not weigh what the precursor weighs: it is certainly wrong somewhere."""
 
@@ -118,7 +118,7 @@ class Answerer:
         self.network, self.settings, self.ensemble = network, settings, [network, *ensemble]
         self.calibration = calibration
         self.decoding = decoding
-        self.heights = ExpectedHeights(network.vocabulary, network.candidates.device)
+        self.final = fitted_final_score(network.vocabulary).to(network.candidates.device)
         self.decoder = ExactDecoder(
             network.vocabulary, network.candidates.tolist(), decoding, str(network.candidates.device)
         )
@@ -152,19 +152,19 @@ class Answerer:
         """
         if found is None:
             found = self._candidates(encoded, state, hypothesis, graph)
-        feature = self._features(spectra, encoded, state, hypothesis, found)
+        feature = self._features(encoded.index, hypothesis, found)
         exists = found.score.isfinite().cpu().numpy()
         choice = self.calibration.choice(feature) if self.calibration else found.score.double().cpu().numpy()
         choice = np.where(exists, choice, -np.inf)
         best = choice.argmax(1)
         rows, chosen = np.arange(len(best)), torch.from_numpy(best).to(found.tokens.device)
         tokens = found.tokens[torch.arange(len(best), device=found.tokens.device), chosen]
-        look = look_again(self.network, encoded, tokens, hypothesis.gap_mass.float())
+        seen = review(self.network, encoded, state, tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm)
         lead = _lead(torch.from_numpy(choice)).numpy()[rows, best]
-        told = [feature[rows, best], lead[:, None], look.feature.cpu().numpy(), spectra.charge.cpu().numpy()[:, None]]
+        told = [feature[rows, best], lead[:, None], seen.feature.cpu().numpy(), spectra.charge.cpu().numpy()[:, None]]
         answer_feature = np.concatenate(told, 1)
         rank = self.calibration.rank(answer_feature) if self.calibration else choice[rows, best]
-        raw = {name: values.double().cpu().numpy() for name, values in look.residue.items()}
+        raw = {name: values.double().cpu().numpy() for name, values in seen.residue.items()}
         self._look_often(raw, spectra, encoded, tokens)
         residue = raw[self.source] if self.source in raw else raw[self.single]
         if self.calibration and self.source in self.calibration.residue:
@@ -189,27 +189,27 @@ class Answerer:
             rank=rank,
         )
 
-    def _features(
-        self, spectra: Spectra, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, found: Decoded
-    ) -> NDArray[np.float64]:
+    def _features(self, index: SpectrumIndex, hypothesis: Hypothesis, found: Decoded) -> NDArray[np.float64]:
         """(batch, candidates, features), as ``CHOICE_FEATURES``."""
-        said = describe(
-            self.network, encoded, state, found.tokens, hypothesis.gap_mass.float(), self.decoding.tolerance_ppm
-        )
-        alike, match = self._alike(spectra, encoded, hypothesis, found), self._match(encoded, found)
         own = (found.tokens == hypothesis.tokens[:, None]).all(-1)
-        feature = torch.cat([said, alike, match, torch.stack([_lead(found.score), own], -1)], -1)
-        return feature.double().cpu().numpy()
+        compared = [
+            self._compared(index.select(rows), found.tokens[rows], hypothesis.gap_mass[rows])
+            for rows in torch.arange(len(own), device=own.device).split(ROWS)
+        ]
+        parts = [torch.cat(compared), _lead(found.score)[..., None], own[..., None]]
+        return torch.cat([part.double() for part in parts], -1).cpu().numpy()
 
-    def _alike(self, spectra: Spectra, encoded: EncodedBatch, hypothesis: Hypothesis, found: Decoded) -> Tensor:
-        """(batch, candidates, 3): how close a candidate's ions are to the heights expected of them."""
-        longest = max(int((found.tokens != PAD).sum(2).max()), 1)
-        tokens, gap_mass = found.tokens[..., :longest], hypothesis.gap_mass[:, None, :longest]
-        observed, asked = observed_ions(self.network.mass_evidence, encoded.index, tokens, gap_mass)
-        charge = spectra.charge.repeat_interleave(tokens.shape[1])
-        expected = self.heights(tokens.flatten(0, 1), charge).view(-1, *observed.shape)
+    def _compared(self, index: SpectrumIndex, tokens: Tensor, gap_mass: Tensor) -> Tensor:
+        """(batch, candidates, 5): how close their ions are to the heights expected, the final score, and its lead."""
+        tokens = tokens[..., : max(int((tokens != PAD).sum(2).max()), 1)]
+        evidence, expected = self.network.mass_evidence, self.final.heights(index, tokens)
+        observed, asked = observed_ions(evidence, index, tokens, gap_mass[:, None, : tokens.shape[2]])
+        score = torch.zeros_like(tokens[..., 0], dtype=torch.float32)
+        if evidence.graph is not None:
+            score = self.final.compare(evidence, index, self.search.path(evidence, index, tokens), tokens, expected)
         close = [closeness(heights, observed, asked) for heights in expected]
-        return torch.stack([*close, correlation(expected[MEASURED], observed, asked)], -1)
+        alike = correlation(expected[MEASURED], observed, asked)
+        return torch.stack([*close, alike, score.nan_to_num(0.0, 0.0, 0.0), _lead(score)], -1)
 
     def _candidates(self, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, graph: Tensor | None) -> Decoded:
         """The best peptides of the right mass; the recursion's own answer where none is found or it has a gap."""
@@ -243,14 +243,6 @@ class Answerer:
             torch.cat([found.score, score.masked_fill(~usable, -torch.inf)], 1),
             found.proven,
         )
-
-    def _match(self, encoded: EncodedBatch, found: Decoded) -> Tensor:
-        """(batch, candidates, 2): match score, and its lead over the best other's; 0 without a graph."""
-        evidence = self.network.mass_evidence
-        if evidence.graph is None:
-            return torch.zeros(*found.score.shape, 2, device=found.score.device)
-        score = self.search.scores(evidence, encoded.index, found.tokens)
-        return torch.stack([score.nan_to_num(0.0, 0.0, 0.0), _lead(score)], -1)
 
     def _with_neighbours(self, found: Decoded, probability: Tensor, encoded: EncodedBatch) -> Decoded:
         """The network's best candidate and the graph's, then of all and their neighbours those of the best match."""

@@ -59,13 +59,6 @@ class Examples:
         return right
 
     @property
-    def closest(self) -> NDArray[np.bool_]:
-        """(spectra, candidates), those of each spectrum that have most residues right; none where no residue is."""
-        matched = np.where(self.exists, self.matched, 0.0)
-        closest: NDArray[np.bool_] = (matched == matched.max(1, keepdims=True)) & (matched > 0)
-        return closest
-
-    @property
     def answer_right(self) -> NDArray[np.bool_]:
         """(spectra,), whether the chosen candidates are right."""
         right: NDArray[np.bool_] = self.right[np.arange(len(self.best)), self.best]
@@ -146,7 +139,7 @@ def _sources(judged: Examples) -> dict[str, tuple[str, ...]]:
 def _choosing(asked: Examples, importance: NDArray[np.float64] | None) -> Calibration:
     """A calibration that chooses, and no more: by the log-probability where no spectrum leaves a choice."""
     try:
-        choice = Logistic.fit_choice(asked.feature, asked.exists, asked.closest, importance)
+        choice = Logistic.fit_choice(asked.feature, asked.exists, asked.right, importance)
     except InputError:
         choice = Logistic.of_one(CHOICE_FEATURES, "lead")
     unknown, level = Logistic.of_one(ANSWER_FEATURES, "choice lead"), Isotonic((0.0, 1.0), (0.0, 1.0))

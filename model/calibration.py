@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from data.atomic import write_atomically
 from data.errors import CorruptedDataError, InputError
-from model.review import FEATURES, LOOK_FEATURES
+from model.review import FEATURES
 
 CALIBRATION_FILE = "calibration.json"
 
 CHOICE_FEATURES = (
-    *FEATURES,
     "predicted heights",
     "measured heights",
     "correlation",
@@ -29,12 +28,12 @@ CHOICE_FEATURES = (
     "lead",
     "first answer",
 )
-"""Of a candidate: what network, peaks and mass say, how close the heights of its ions are to those expected of it, as
-MS2PIP predicts them and as they are measured, and their correlation with the latter (`model.expected_heights`), its
-match score (`model.match_score`) and how far that is above the best other candidate's, its lead in log-probability over
-the best other candidate, and whether it is the recursion's own answer."""
+"""Of a candidate: how close the heights of its ions are to those expected of it, as MS2PIP predicts them and as they
+are measured, and their correlation with the latter (`model.expected_heights`), its final score (`model.final_score`)
+and how far that is above the best other candidate's, its lead in log-probability over the best other candidate, and
+whether it is the recursion's own answer."""
 
-ANSWER_FEATURES = (*CHOICE_FEATURES, "choice lead", *LOOK_FEATURES, "charge")
+ANSWER_FEATURES = (*CHOICE_FEATURES, "choice lead", *FEATURES, "charge")
 """Of an answer: those of a candidate, by how much it was chosen over the best other one, those of the second look, and
 the precursor's charge."""
 

@@ -12,36 +12,28 @@ from torch import Tensor
 
 from data.fragment_intensity import LONGEST, SHORTEST, installed_predictor
 from data.vocabulary import GAP, Vocabulary
-from model.fragmentation import PREDICTED, fitted
+from model.fragmentation import PREDICTED, WEIGHTS_FILE, Fragmentation
+from model.tensor_file import fitted_weights
 
 
-class ExpectedHeights:
-    """Expected intensities of the ions of peptides, by source.
+class ExpectedHeights(Fragmentation):
+    """Expected intensities of the ions of peptides; those that MS2PIP predicts are its own.
 
     Parameters
     ----------
     vocabulary : whose tokens peptides consist of.
-    device : of the tokens.
     """
 
-    def __init__(self, vocabulary: Vocabulary, device: torch.device) -> None:
-        self.fragmentation = fitted(vocabulary).to(device)
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__(vocabulary)
+        self.load_state_dict(fitted_weights(WEIGHTS_FILE))
+        self.eval().requires_grad_(False)
         self._letters = [token.residue for token in vocabulary.tokens]
 
-    def __call__(self, tokens: Tensor, charge: Tensor) -> Tensor:
-        """Root intensities, each source's up to a factor of each peptide.
-
-        Parameters
-        ----------
-        tokens : (batch, slots) int64, ``PAD`` behind the peptide.
-        charge : (batch,) int64, of the precursor.
-
-        Returns
-        -------
-        (sources, batch, slots, series) float32, as `model.fragmentation.Fragmentation`.
-        """
+    def forward(self, tokens: Tensor, charge: Tensor) -> Tensor:
+        """Root intensities, as `Fragmentation`, in single precision whatever the network's."""
         with torch.autocast(tokens.device.type, enabled=False):
-            expected: Tensor = self.fragmentation(tokens, charge)
+            expected = super().forward(tokens, charge)
         predictor = installed_predictor("the heights of ions are told by the small network alone")
         if predictor is None:
             return expected

@@ -33,6 +33,8 @@ _PRECURSOR_PPM = 20.0
 _MEMBERS, _WIDTH = 3, 48
 """Networks side by side, whose scores are averaged: each errs in its own way; and how wide each is."""
 _FARTHEST = 10.0
+_PATH_WEIGHT = 0.25
+"""Of the path score beside the match score: with none of it, fewer right peptides were found."""
 _LEAST_NODE_DA = 0.012
 """Within which a node of the graph is that of a cleavage: the precursor's error counts, too."""
 
@@ -43,18 +45,20 @@ class MatchScore(nn.Module):
     Parameters
     ----------
     vocabulary : whose tokens peptides consist of.
+    expected : tells the heights of ions; None: with the weights of the package.
     """
 
+    slot_features = SLOT_FEATURES
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, expected: Fragmentation | None = None) -> None:
         super().__init__()
-        self.expected: Fragmentation = fitted(vocabulary)
+        self.expected = expected or fitted(vocabulary)
         self.register_buffer("mean", torch.zeros(WHOLE_FEATURES))
         self.register_buffer("deviation", torch.ones(WHOLE_FEATURES))
         width = _MEMBERS * _WIDTH
-        self.seen = nn.Linear(SLOT_FEATURES + self.expected.kind.shape[1] + _POSITIONS, width)
+        self.seen = nn.Linear(self.slot_features + self.expected.kind.shape[1] + _POSITIONS, width)
         self.around = nn.ModuleList(nn.Conv1d(width, width, 3, padding=1, groups=_MEMBERS) for _ in range(2))
         self.whole = nn.Linear(WHOLE_FEATURES, width)
         self.both = nn.Conv1d(3 * width, width, 1, groups=_MEMBERS)
@@ -100,7 +104,12 @@ class MatchScore(nn.Module):
 
     @torch.no_grad()
     def features(
-        self, evidence: MassEvidence, index: SpectrumIndex, path: Tensor, tokens: Tensor
+        self,
+        evidence: MassEvidence,
+        index: SpectrumIndex,
+        path: Tensor,
+        tokens: Tensor,
+        expected: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """What speaks for and against peptides.
 
@@ -109,10 +118,11 @@ class MatchScore(nn.Module):
         index : of a batch of spectra.
         path : (batch, peptides, slots), what each slot adds to the path score.
         tokens : (batch, peptides, slots) int64.
+        expected : (sources, batch, peptides, slots, series), heights of their ions; None: they are asked for.
 
         Returns
         -------
-        slot : (batch, peptides, slots, SLOT_FEATURES) float32.
+        slot : (batch, peptides, slots, slot_features) float32.
         whole : (batch, peptides, WHOLE_FEATURES) float32.
         """
         prefix = evidence.masses[tokens].cumsum(-1)
@@ -126,8 +136,9 @@ class MatchScore(nn.Module):
         trust = height.sqrt()
         offset = _mean(error, trust)
         beside = (error - offset[..., None, None]) * (height > 0)
-        charge = index.charge.repeat_interleave(tokens.shape[1])
-        expected = _to_scale(self.expected(tokens.flatten(0, 1), charge).view(-1, *mz.shape), height, asked)
+        if expected is None:
+            expected = self.heights(index, tokens)
+        expected = _to_scale(expected, height, asked)
         losses = torch.stack([mz[..., series] - loss for series, loss in LOSSES], -1)
         lost = peaks_at(evidence, index, losses.float()).height * asked[..., :1]
         immonium = evidence.masses[tokens] - CARBON_MONOXIDE + PROTON
@@ -136,11 +147,37 @@ class MatchScore(nn.Module):
         posterior = evidence.posterior(index, prefix, within) * evidence.is_cleavage(tokens)[..., None]
         read = readings_at(index, peaks)
         per_ion = [height, error, beside, asked.float(), (height > 0).float(), *expected.float(), *read, shared]
-        slot = torch.cat([*per_ion, lost, small, posterior, path[..., None]], -1)
+        off = self.off_expected(height, expected, asked)
+        slot = torch.cat([*per_ion, lost, small, posterior, path[..., None], *off], -1)
         whole = self._whole(
             evidence, index, tokens, (mz.float(), height, beside, expected, asked, shared), posterior, path
         )
         return slot.float(), whole.float()
+
+    @torch.no_grad()
+    def compare(
+        self,
+        evidence: MassEvidence,
+        index: SpectrumIndex,
+        path: Tensor,
+        tokens: Tensor,
+        expected: Tensor | None = None,
+    ) -> Tensor:
+        """(batch, peptides): scores with a part of the path scores, −inf for empty peptides; as `features`."""
+        with torch.autocast(tokens.device.type, enabled=False):
+            score = self(tokens, *self.features(evidence, index, path, tokens, expected))
+            compared: Tensor = score + _PATH_WEIGHT * path.sum(2)
+        return compared.masked_fill((tokens == PAD).all(2), -torch.inf)
+
+    def heights(self, index: SpectrumIndex, tokens: Tensor) -> Tensor:
+        """(sources, batch, peptides, slots, series): those that are expected of the ions of peptides."""
+        charge = index.charge.repeat_interleave(tokens.shape[1])
+        expected: Tensor = self.expected(tokens.flatten(0, 1), charge)
+        return expected.view(len(expected), *tokens.shape, -1)
+
+    def off_expected(self, height: Tensor, expected: Tensor, asked: Tensor) -> list[Tensor]:
+        """Further features of ions, none here; heights in one scale, (..., batch, peptides, slots, series)."""
+        return []
 
     def _whole(
         self,

@@ -16,9 +16,7 @@ from model.neighbours import Neighbourhood
 from model.path_score import PathGains
 
 _BASES, _NEIGHBOURS, _KEPT = 3, 32, 24
-_PATH_WEIGHT = 0.25
-"""Of the path score beside the match score: with none of it, fewer right peptides were found."""
-_ROWS = 16
+ROWS = 16
 """Spectra at once: what fits a processor's cache is quicker, and memory stays bounded."""
 
 
@@ -52,27 +50,17 @@ class NeighbourSearch:
         with torch.autocast(index.mz.device.type, enabled=False):
             return self.neighbours.path.gains(evidence, index)
 
-    def scores(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> Tensor:
-        """(batch, peptides) match and a part of the path scores, −inf for empty peptides; arguments as `__call__`."""
-        found = []
-        for rows in self._parts(tokens):
-            part = index.select(rows)
-            found.append(self._scores(evidence, part, self.gains(evidence, part), tokens[rows]))
-        return torch.cat(found)
+    def path(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> Tensor:
+        """(batch, peptides, slots): what each slot of peptides adds to their path score."""
+        return self._path(evidence, self.gains(evidence, index), tokens)
+
+    def _path(self, evidence: MassEvidence, gains: PathGains, tokens: Tensor) -> Tensor:
+        with torch.autocast(tokens.device.type, enabled=False):
+            return self.neighbours.path.of_peptides(gains, evidence, tokens)
 
     def _scores(self, evidence: MassEvidence, index: SpectrumIndex, gains: PathGains, tokens: Tensor) -> Tensor:
-        empty = (tokens == PAD).all(2)
-        longest = int((tokens != PAD).sum(2).max())
-        tokens = tokens[..., : max(longest, 1)]
-        with torch.autocast(tokens.device.type, enabled=False):
-            path = self.neighbours.path.of_peptides(gains, evidence, tokens)
-            match = self.match(tokens, *self.match.features(evidence, index, path, tokens))
-            score: Tensor = match + _PATH_WEIGHT * path.sum(2)
-        return score.masked_fill(empty, -torch.inf)
-
-    def _parts(self, tokens: Tensor) -> tuple[Tensor, ...]:
-        parts: tuple[Tensor, ...] = torch.arange(len(tokens), device=tokens.device).split(_ROWS)
-        return parts
+        tokens = tokens[..., : max(int((tokens != PAD).sum(2).max()), 1)]
+        return self.match.compare(evidence, index, self._path(evidence, gains, tokens), tokens)
 
     @torch.no_grad()
     def __call__(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,7 +76,8 @@ class NeighbourSearch:
         tokens : (batch, kept, slots) int64.
         score : (batch, kept), falling, −inf where there are fewer.
         """
-        found = [self._search(evidence, index.select(rows), tokens[rows]) for rows in self._parts(tokens)]
+        rows = torch.arange(len(tokens), device=tokens.device).split(ROWS)
+        found = [self._search(evidence, index.select(some), tokens[some]) for some in rows]
         best, scores = (torch.cat(parts) for parts in zip(*found, strict=True))
         return best, scores
 

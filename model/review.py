@@ -1,7 +1,7 @@
-"""What the network, the peaks and the mass say of given peptides, and the second look at an answer.
+"""The second look: what the network, the peaks and the mass say of answers, and of each of their residues.
 
-In the second look the network makes one step from the peptide as its answer: corrupted truths in training teach it to
-contradict a wrong residue there.
+The network makes one step from the peptide as its answer. Corrupted truths in training teach it to contradict a wrong
+residue there.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,11 @@ from model.recursion import EncodedBatch, Network, State
 FEATURES = (
     "answer",
     "least answer",
+    "agreement",
+    "least agreement",
+    "trust",
+    "least trust",
+    "halting",
     "cleavages seen",
     "ions seen",
     "intensity explained",
@@ -31,13 +36,10 @@ FEATURES = (
     "mass error",
     "length",
 )
-"""Of a peptide: mean and least log-probability of its tokens in the recursion's answer; shares of cleavages, of ions a
-cleavage, of intensity and of peaks; mean and least logarithm of the cleavages' probabilities in the spectrum graph,
-0…1, 0 without one; mass error in tolerances; residues over 10."""
-
-LOOK_FEATURES = ("agreement", "least agreement", "trust", "least trust", "halting")
-"""Of a peptide in the second look: mean and least log-probability of its tokens there; mean and least log-probability
-that a residue is right, by the confidence head; the halting head's logit."""
+"""Of a peptide: mean and least log-probability of its tokens in the recursion's answer, and in the second look; mean
+and least log-probability that a residue is right, by the confidence head; the halting head's logit; shares of
+cleavages, of ions a cleavage, of intensity and of peaks; mean and least logarithm of the cleavages' probabilities in
+the spectrum graph, 0…1, 0 without one; mass error in tolerances; residues over 10."""
 
 ResidueConfidence = Literal["combined", "head", "probability", "entropy", "path", "dropout", "ensemble"]
 """How far to trust a residue: the confidence head's word; the token's probability in the second look; one minus the
@@ -48,12 +50,12 @@ first four.
 
 
 @dataclass
-class Look:
-    """What a second look says of a batch of answers.
+class Review:
+    """What is said of a batch of answers.
 
     Attributes
     ----------
-    feature : (batch, features) float32, as ``LOOK_FEATURES``.
+    feature : (batch, features) float32, as ``FEATURES``.
     residue : confidence source → (batch, slots) float32, 0…1.
     """
 
@@ -62,43 +64,17 @@ class Look:
 
 
 @torch.no_grad()
-def describe(
-    network: Network, encoded: EncodedBatch, state: State, candidates: Tensor, gap_mass: Tensor, tolerance_ppm: float
-) -> Tensor:
-    """What is said of candidates, (batch, candidates, features) float32, as ``FEATURES``.
+def review(
+    network: Network, encoded: EncodedBatch, state: State, tokens: Tensor, gap_mass: Tensor, tolerance_ppm: float
+) -> Review:
+    """Look again at answers.
 
     Parameters
     ----------
     state : the recursion's last.
-    candidates : (batch, candidates, slots) int64, ``PAD`` behind the peptide.
-    gap_mass : (batch, slots), Da, of the gaps among them.
-    tolerance_ppm : of the precursor, in which the mass error is told.
-    """
-    answer = log_probability(network, state)
-    described = []
-    for tokens in candidates.unbind(1):
-        closed = with_stop(tokens)
-        residues = network.mass_evidence.masses[tokens] + gap_mass * (tokens == GAP)
-        off = (residues.sum(1) + WATER - encoded.index.peptide_mass).abs()
-        parts = [
-            *_mean_and_least(_of(answer, closed), closed != PAD),
-            *_spectrum_match(network, encoded.index, residues, tokens),
-            *_path(network, encoded.index, residues, tokens)[0],
-            (off / (encoded.index.peptide_mass * tolerance_ppm * 1e-6)).clamp(max=10),
-            (tokens != PAD).sum(1) / 10,
-        ]
-        described.append(torch.stack([part.float() for part in parts], -1))
-    return torch.stack(described, 1)
-
-
-@torch.no_grad()
-def look_again(network: Network, encoded: EncodedBatch, tokens: Tensor, gap_mass: Tensor) -> Look:
-    """Make one step from answers.
-
-    Parameters
-    ----------
     tokens : (batch, slots) int64, ``PAD`` behind the peptide.
     gap_mass : (batch, slots), Da, of the gaps among them.
+    tolerance_ppm : of the precursor, in which the mass error is told.
     """
     length = (tokens != PAD).sum(1)
     closed = with_stop(tokens)
@@ -114,10 +90,21 @@ def look_again(network: Network, encoded: EncodedBatch, tokens: Tensor, gap_mass
         logit = network.confidence(seen.answer, seen.latent)
         trust, residue["head"] = functional.logsigmoid(logit), torch.sigmoid(logit)
     halting = network.halting(seen.answer, seen.latent) if network.halting is not None else length * 0.0
+    first = _of(log_probability(network, state), closed)
+    residues = network.mass_evidence.masses[tokens] + gap_mass
+    path, on_path = _path(network, encoded.index, residues, tokens)
     if network.mass_evidence.graph is not None:
-        residue["path"] = _path(network, encoded.index, network.mass_evidence.masses[tokens] + gap_mass, tokens)[1]
-    parts = [*_mean_and_least(agreement, is_token), *_mean_and_least(trust, is_token), halting]
-    return Look(torch.stack([part.float() for part in parts], -1), residue)
+        residue["path"] = on_path
+    error = (residues.sum(1) + WATER - encoded.index.peptide_mass).abs()
+    parts = [
+        *(statistic for values in (first, agreement, trust) for statistic in _mean_and_least(values, is_token)),
+        halting,
+        *_spectrum_match(network, encoded.index, residues, tokens),
+        *path,
+        (error / (encoded.index.peptide_mass * tolerance_ppm * 1e-6)).clamp(max=10),
+        length / 10,
+    ]
+    return Review(torch.stack([part.float() for part in parts], -1), residue)
 
 
 def log_probability(network: Network, state: State) -> Tensor:

@@ -13,9 +13,8 @@ from model.calibration import CHOICE_FEATURES
 from model.inference import Sequencer
 
 _FEATURES = {
-    "match score": "match",
-    "log-probability of the answer": "answer",
-    "intensity explained": "intensity explained",
+    "final score": "match",
+    "log-probability of the answer": "lead",
     "heights as MS2PIP predicts them": "predicted heights",
 }
 

@@ -182,21 +182,17 @@ def test_a_calibration_of_other_features_is_refused(tmp_path):
         Calibration.load(tmp_path)
 
 
-def test_the_closest_candidates_are_the_right_ones_or_those_with_most_residues_right():
-    matched = np.array([[0.5, 1.0, 1.0], [0.5, 0.75, 0.9], [0.2, 0.2, 0.0], [0.0, 0.0, 0.0]])
-    exists = np.array([[True, True, False], [True, True, False], [True, True, True], [True, True, True]])
-    nothing = np.zeros((4, 3))
+def test_the_right_candidates_and_answers_are_those_of_which_every_residue_is():
+    matched = np.array([[0.5, 1.0, 1.0], [0.5, 0.75, 0.9], [0.2, 1.0, 0.0]])
     seen = Examples(
-        feature=nothing[..., None],
-        exists=exists,
+        feature=np.zeros((3, 3, 1)),
+        exists=np.ones((3, 3), bool),
         matched=matched,
-        best=np.array([1, 1, 0, 0]),
-        answer=np.zeros((4, 1)),
+        best=np.array([1, 1, 0]),
+        answer=np.zeros((3, 1)),
         residue={},
         residue_rank=np.zeros(0),
         residue_right=np.zeros(0, bool),
     )
-    wanted = [[False, True, False], [False, True, False], [True, True, False], [False, False, False]]
-    assert seen.closest.tolist() == wanted
-    assert seen.right.tolist() == [[False, True, True], *[[False] * 3] * 3]
-    assert seen.answer_right.tolist() == [True, False, False, False]
+    assert seen.right.tolist() == [[False, True, True], [False] * 3, [False, True, False]]
+    assert seen.answer_right.tolist() == [True, False, False]

@@ -18,7 +18,7 @@ CHARGE = torch.tensor([2, 3])
 
 @pytest.fixture
 def heights():
-    return ExpectedHeights(VOCABULARY, torch.device("cpu"))
+    return ExpectedHeights(VOCABULARY)
 
 
 def test_heights_are_those_that_ms2pip_predicts_itself(heights):

@@ -27,10 +27,14 @@ def tokens_of(*peptides):
     return torch.tensor([[*numbers, *[PAD] * (SLOTS - len(numbers))] for numbers in ids])[None]
 
 
-def features_of(spectra, tokens):
+def index_of(spectra):
     settings = PreprocessingSettings()
     read = to_spectra(preprocess(PeakBatch.from_spectra(spectra), settings), settings.max_peaks, "cpu")
-    index = EVIDENCE.index(read.mz, read.intensity, read.precursor_mz, read.charge)
+    return EVIDENCE.index(read.mz, read.intensity, read.precursor_mz, read.charge)
+
+
+def features_of(spectra, tokens):
+    index = index_of(spectra)
     path = fitted_path_score(VOCABULARY)
     by_slot = path.of_peptides(path.gains(EVIDENCE, index), EVIDENCE, tokens)
     return fitted_match_score(VOCABULARY).features(EVIDENCE, index, by_slot, tokens)

@@ -4,9 +4,9 @@ import torch
 
 from data.chemistry import WATER, neutral_mass
 from data.peaks import PeakBatch
+from data.preprocessing import preprocess
 from data.vocabulary import PAD, VOCABULARY
 from model.answers import AnswerSettings
-from model.calibration import CHOICE_FEATURES
 from model.decoding import DecodingSettings
 from model.inference import Sequencer
 from model.match_score import fitted_match_score
@@ -65,17 +65,22 @@ def test_answers_are_looked_for_among_neighbours_and_no_further_than_asked():
             decoding=DecodingSettings(finalists=6, max_modifications=max_modifications),
         )
         found, _ = sequencer.answers(spectra)
-        return found, sequencer.answerer.decoder.modifications(found.candidates)
+        return found, sequencer
 
     without, _ = answers(False, None)
-    found, modifications = answers(True, None)
+    found, sequencer = answers(True, None)
     assert torch.equal(found.candidates[:, 0], without.candidates[:, 0])  # the exact search's best stays
     assert found.candidates.shape[1] == 6 and found.exists.all()
-    match = torch.from_numpy(found.feature[..., CHOICE_FEATURES.index("match")])
+    searching, evidence = sequencer.answerer.search, sequencer.network.mass_evidence
+    peaks = preprocess(PeakBatch.from_spectra(spectra), sequencer.preprocessing)
+    index = sequencer.network.encode(to_spectra(peaks, peaks.mz.shape[1], "cpu")).index
+    path = searching.path(evidence, index, found.candidates)
+    match = searching.match.compare(evidence, index, path, found.candidates)
     assert (match[:, 2:].diff(dim=1) <= 1e-4).all()  # behind it and the graph's best by falling match score
     masses = torch.from_numpy(VOCABULARY.masses)[found.candidates].sum(2) + WATER
     wanted = torch.tensor([neutral_mass(s.precursor_mz, s.precursor_charge) for s in spectra])[:, None]
     assert ((masses - wanted).abs() <= wanted * 20e-6).all()
-    assert modifications.max() > 0  # or the next line says nothing
-    few, modifications = answers(True, 0)
-    assert (modifications[torch.from_numpy(few.exists)] == 0).all()
+    modifications = sequencer.answerer.decoder.modifications
+    assert modifications(found.candidates).max() > 0  # or the next line says nothing
+    few, _ = answers(True, 0)
+    assert (modifications(few.candidates)[torch.from_numpy(few.exists)] == 0).all()

@@ -15,7 +15,7 @@ from model.answers import candidate_scores
 from model.hypothesis import with_stop
 from model.peak_lookup import nearest_distance
 from model.recursion import Network
-from model.review import FEATURES, LOOK_FEATURES, describe, log_probability, look_again
+from model.review import FEATURES, log_probability, review
 from model.settings import NetworkSettings
 from model.spectra import to_spectra
 
@@ -37,23 +37,23 @@ def spectrum(sequence, charge, ions, foreign=()):
     return Spectrum("s", mass.fast_mass(sequence, charge=charge), charge, np.array(mz), np.ones(len(mz), np.float32))
 
 
-def asked(network, spectrum, peptides):
-    """The encoded spectrum, and (peptides, slots) tokens."""
+def asked(network, spectrum, peptide):
+    """The encoded spectrum, and (1, slots) tokens."""
     peaks = to_spectra(PeakBatch.from_spectra([spectrum]), len(spectrum.mz), "cpu")
-    ids = [VOCABULARY.encode(peptide) for peptide in peptides]
-    return network.encode(peaks), torch.tensor([[*numbers, *[PAD] * (SLOTS - len(numbers))] for numbers in ids])
+    numbers = VOCABULARY.encode(peptide)
+    return network.encode(peaks), torch.tensor([[*numbers, *[PAD] * (SLOTS - len(numbers))]])
 
 
-def feature_of(network, spectrum, peptides):
-    encoded, tokens = asked(network, spectrum, peptides)
-    said = describe(network, encoded, network.start(1), tokens[None], torch.zeros(1, SLOTS), 20.0)
-    return [dict(zip(FEATURES, row.tolist(), strict=True)) for row in said[0]]
+def feature_of(network, spectrum, peptide):
+    encoded, tokens = asked(network, spectrum, peptide)
+    seen = review(network, encoded, network.start(1), tokens, torch.zeros(1, SLOTS), 20.0)
+    return dict(zip(FEATURES, seen.feature[0].tolist(), strict=True))
 
 
 def test_shares_of_peaks_and_cleavages_by_hand(network):
     # PEPTK has 4 cleavages and, at charge 1, 8 ions; seen are b2, y1, y3 (same cleavage as b2), and one foreign peak
     seen = spectrum("PEPTK", 1, [("PE", "b", 1), ("K", "y", 1), ("PTK", "y", 1)], foreign=[300.1])
-    right, swapped = feature_of(network, seen, ["PEPTK", "EPPTK"])
+    right, swapped = feature_of(network, seen, "PEPTK"), feature_of(network, seen, "EPPTK")
     assert right["cleavages seen"] == pytest.approx(2 / 4)
     assert right["ions seen"] == pytest.approx(3 / 8)
     assert right["intensity explained"] == pytest.approx(3 / 4)
@@ -66,29 +66,29 @@ def test_shares_of_peaks_and_cleavages_by_hand(network):
 
 def test_doubly_charged_ions_count_for_precursors_of_two_charges(network):
     twice = [("PEPTL", "y", 2)]
-    (two,) = feature_of(network, spectrum("GPEPTL", 2, twice), ["GPEPTL"])
-    (one,) = feature_of(network, spectrum("GPEPTL", 1, twice), ["GPEPTL"])
+    two = feature_of(network, spectrum("GPEPTL", 2, twice), "GPEPTL")
+    one = feature_of(network, spectrum("GPEPTL", 1, twice), "GPEPTL")
     assert two["cleavages seen"] == pytest.approx(1 / 5) and one["cleavages seen"] == 0
 
 
 def test_mass_error_is_told_in_tolerances(network):
     seen = spectrum("PEPTK", 1, [("K", "y", 1)])
-    (wrong,) = feature_of(network, seen, ["PEPTQ"])  # 0.0364 Da lighter
+    wrong = feature_of(network, seen, "PEPTQ")  # 0.0364 Da lighter
     assert wrong["mass error"] == pytest.approx(0.03639 / (seen.precursor_mz * 20e-6), rel=0.01)
 
 
 def test_the_second_look_says_how_probable_each_token_is_there(network):
-    encoded, tokens = asked(network, spectrum("PEPTK", 2, [("K", "y", 1)]), ["PEPTK"])
-    look = look_again(network, encoded, tokens, torch.zeros(1, SLOTS))
-    assert set(look.residue) == {"head", "probability", "entropy"}
-    for values in look.residue.values():
+    encoded, tokens = asked(network, spectrum("PEPTK", 2, [("K", "y", 1)]), "PEPTK")
+    seen = review(network, encoded, network.start(1), tokens, torch.zeros(1, SLOTS), 20.0)
+    assert set(seen.residue) == {"head", "probability", "entropy"}
+    for values in seen.residue.values():
         assert values.shape == (1, SLOTS) and ((values >= 0) & (values <= 1)).all()
     step = network(encoded, network.look_again(with_stop(tokens), torch.zeros(1, SLOTS), torch.tensor([5])))
     probability = log_probability(network, step)[0].exp()[range(6), [*tokens[0, :5], STOP]]
-    torch.testing.assert_close(look.residue["probability"][0, :6], probability)
-    said = dict(zip(LOOK_FEATURES, look.feature[0].tolist(), strict=True))
+    torch.testing.assert_close(seen.residue["probability"][0, :6], probability)
+    said = dict(zip(FEATURES, seen.feature[0].tolist(), strict=True))
     assert said["agreement"] == pytest.approx(float(probability.log().mean()), abs=1e-4)
-    assert said["least trust"] == pytest.approx(float(look.residue["head"][0, :6].min().log()), abs=1e-4)
+    assert said["least trust"] == pytest.approx(float(seen.residue["head"][0, :6].min().log()), abs=1e-4)
 
 
 def test_forbidden_tokens_have_no_probability(network):

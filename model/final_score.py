@@ -1,0 +1,55 @@
+"""The final score: how well each of the few peptides among which an answer is chosen explains the spectrum.
+
+A match score (`model.match_score`) that knows MS2PIP's own heights, and of each ion by what factor it is off them.
+Noise and what no predictor knows move heights by factors; an ion that is missing speaks against a peptide by how high
+it should stand. Fitted by ``python -m benchmarks.final_score``, from the weights of the match score on.
+"""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from data.chemistry import ION_SERIES
+from data.vocabulary import Vocabulary
+from model.expected_heights import ExpectedHeights
+from model.match_score import SLOT_FEATURES, MatchScore
+from model.tensor_file import fitted_weights
+
+WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
+
+_OFF_FEATURES = 4 * len(ION_SERIES)
+_LEAST_HEIGHT = 0.01
+"""Root intensity, beside which less is nothing."""
+_FARTHEST = 3.0
+_ABSENCE_SCALE = 2.0
+
+
+class FinalScore(MatchScore):
+    """Scores of peptides, to be compared among those of one spectrum.
+
+    Parameters
+    ----------
+    vocabulary : whose tokens peptides consist of.
+    """
+
+    slot_features = SLOT_FEATURES + _OFF_FEATURES
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__(vocabulary, ExpectedHeights(vocabulary))
+
+    def off_expected(self, height: Tensor, expected: Tensor, asked: Tensor) -> list[Tensor]:
+        """By what factor each ion is higher than expected, and how high each that is missing should be; logarithms."""
+        there, features = height > 0, []
+        for source in expected:
+            over = source + _LEAST_HEIGHT
+            factor = ((height + _LEAST_HEIGHT) / over).log().clamp(-_FARTHEST, _FARTHEST)
+            missing = (over / _LEAST_HEIGHT).log() / _ABSENCE_SCALE
+            features += [factor * (asked & there), missing * (asked & ~there)]
+        return features
+
+
+def fitted_final_score(vocabulary: Vocabulary) -> FinalScore:
+    """The score with the weights of the package, fitted by ``python -m benchmarks.final_score``."""
+    score = FinalScore(vocabulary)
+    score.load_state_dict(score.state_dict() | fitted_weights(WEIGHTS_FILE))
+    return score.eval().requires_grad_(False)
