@@ -17,7 +17,15 @@ from data.schema import Spectrum
 from data.splits import merged_sequence, sequence_hashes
 from data.vocabulary import PAD, VOCABULARY, Vocabulary
 from model.answers import Answers
-from model.calibration import ANSWER_FEATURES, CHOICE_FEATURES, Calibration, Isotonic, Logistic, ResidueCalibration
+from model.calibration import (
+    ANSWER_FEATURES,
+    CHOICE_FEATURES,
+    Calibration,
+    Isotonic,
+    Logistic,
+    ResidueCalibration,
+    with_doubt,
+)
 from model.inference import Sequencer
 from model.metrics import matching_residues
 
@@ -124,7 +132,7 @@ def fit_calibration(
             name: ResidueCalibration.fit(sources, judged.residue, judged.residue_rank, judged.residue_right)
             for name, sources in _sources(judged).items()
         },
-        peptide=Isotonic.fit(rank(judged.answer), judged.answer_right),
+        peptide=Isotonic.fit(*with_doubt(rank(judged.answer), judged.answer_right)),
         outlier=Logistic.fit(np.concatenate([judged.answer, outliers]), is_outlier),
         fitted_on={"spectra": len(spectra), "source": source, "seed": seed},
     )

@@ -89,6 +89,18 @@ class Isotonic:
         return np.interp(score, self.score, self.probability)
 
 
+def with_doubt(score: Floats, right: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
+    """The cases, and beside them a wrong one with the highest score and a right one with the lowest.
+
+    However many cases were right, the next may be wrong: Laplace's rule of succession, at either end of a curve.
+
+    Parameters
+    ----------
+    score, right : (cases,), at least one.
+    """
+    return np.append(score, [score.max(), score.min()]), np.append(right, [False, True])
+
+
 @dataclass(frozen=True)
 class Temperature:
     """One number that the logits are divided by, and one added (Platt 1999; Guo et al. 2017)."""
@@ -261,7 +273,7 @@ class ResidueCalibration:
         """
         feature = _residue_feature(sources, confidence, rank)
         combine = Logistic.fit(feature, right)
-        return cls(sources, combine, Isotonic.fit(combine(feature), right))
+        return cls(sources, combine, Isotonic.fit(*with_doubt(combine(feature), right)))
 
     def __call__(self, confidence: Mapping[Any, Floats], rank: Floats) -> Floats:
         """Probabilities; all arrays of the same shape."""

@@ -25,6 +25,7 @@ from model.calibration import (
     expected_calibration_error,
     logit,
     sigmoid,
+    with_doubt,
 )
 from model.metrics import area_under_roc
 
@@ -39,6 +40,19 @@ def test_isotonic_regression_is_that_of_scikit_learn(cases):
     at = np.linspace(-2, 23, 101)
     assert ours(at) == pytest.approx(theirs.predict(at), abs=1e-9)
     assert (np.diff(ours.probability) >= 0).all()
+
+
+@given(CASES)
+def test_with_doubt_no_case_is_certain(cases):
+    score, right = np.array([s for s, _ in cases], float), np.array([r for _, r in cases], bool)
+    found = Isotonic.fit(*with_doubt(score, right)).probability
+    assert min(found) > 0 and max(found) < 1
+
+
+def test_with_doubt_nine_right_cases_of_the_highest_scores_are_nine_of_ten():
+    score = np.array([0.0, 0.0, 0.0, *np.linspace(1, 2, 9)])
+    curve = Isotonic.fit(*with_doubt(score, score > 0.5))
+    assert curve(np.array([0.0, 1.0, 2.0])) == pytest.approx([1 / 4, 9 / 10, 9 / 10])
 
 
 def test_logistic_regression_is_that_of_scikit_learn():
