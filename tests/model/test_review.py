@@ -83,7 +83,8 @@ def test_the_second_look_says_how_probable_each_token_is_there(network):
     assert set(seen.residue) == {"head", "probability", "entropy"}
     for values in seen.residue.values():
         assert values.shape == (1, SLOTS) and ((values >= 0) & (values <= 1)).all()
-    step = network(encoded, network.look_again(with_stop(tokens), torch.zeros(1, SLOTS), torch.tensor([5])))
+    with torch.no_grad():
+        step = network(encoded, network.look_again(with_stop(tokens), torch.zeros(1, SLOTS), torch.tensor([5])))
     probability = log_probability(network, step)[0].exp()[range(6), [*tokens[0, :5], STOP]]
     torch.testing.assert_close(seen.residue["probability"][0, :6], probability)
     said = dict(zip(FEATURES, seen.feature[0].tolist(), strict=True))
