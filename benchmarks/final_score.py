@@ -9,14 +9,13 @@ measured heights that are expected of measured spectra are those of a predictor 
 import numpy as np
 import torch
 
-from benchmarks.fitting import arguments, material
+from benchmarks.fitting import arguments, keep, material
 from benchmarks.match_score import Examiner, fit, halves, joined, measured_copies, report
 from benchmarks.spectrum_graph import predicted
 from data.vocabulary import VOCABULARY
 from model.final_score import WEIGHTS_FILE, FinalScore
 from model.fragmentation import fitted
 from model.match_score import SLOT_FEATURES, MatchScore, fitted_match_score
-from model.tensor_file import write_tensors
 from tasks.params import load_params
 
 _COPIES, _PREDICTED = 3, 6000
@@ -49,8 +48,7 @@ def main() -> None:
     some = given.training.select(rng.permutation(len(given.training))[:_PREDICTED])
     of_predicted = joined(examiner.ask(batches) for batches in predicted(some, params, rng).values())
     fit(score, joined(of_halves), of_predicted, _UPDATES, params.seed, rate=_RATE, measured_share=_MEASURED_SHARE)
-    if options.write:
-        write_tensors(WEIGHTS_FILE, {name: weight.bfloat16() for name, weight in score.weights.items()})
+    keep(options, WEIGHTS_FILE, score.weights)
     report(score, examiner, given, params, rng)
 
 

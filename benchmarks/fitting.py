@@ -1,10 +1,14 @@
 """What the benchmarks that fit weights share: their arguments, and the spectra to fit to and to judge by."""
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from data.batches import SpectrumSet, pretraining_sets
+from model.tensor_file import write_tensors
 from tasks.params import Params
 from tasks.pretraining import measured_spectra
 
@@ -39,6 +43,12 @@ def arguments(description: str | None, weights_file: Path, spectra: int | None =
         parser.add_argument("--spectra", type=int, default=spectra, help="predicted ones to fit to")
     parser.add_argument("--write", action="store_true", help=f"keep the weights in model/{weights_file.name}")
     return parser.parse_args()
+
+
+def keep(options: argparse.Namespace, weights_file: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write them, in bf16, if the command line asks for it."""
+    if options.write:
+        write_tensors(weights_file, {name: weight.bfloat16() for name, weight in weights.items()})
 
 
 def material(params: Params, shards: Path) -> Material:

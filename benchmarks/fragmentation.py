@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.fitting import Material, arguments, material
+from benchmarks.fitting import Material, arguments, keep, material
 from benchmarks.spectrum_graph import measured
 from data.batches import SpectrumSet
 from data.vocabulary import PAD, STOP, VOCABULARY
@@ -19,7 +19,6 @@ from model.evidence import MassEvidence
 from model.expected_heights import ExpectedHeights
 from model.fragmentation import MEASURED, PREDICTED, WEIGHTS_FILE, Fragmentation, likeness, observed_ions
 from model.settings import NetworkSettings
-from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
 
 _PREDICTED_ROWS, _MEASURED_ROWS = 256, 64
@@ -111,8 +110,7 @@ def main() -> None:
         of = examples(spectra, params.network)
         ours = 1 - float(distance(predictor, of, source).mean())
         print(f"{len(of[0])} unseen {name} spectra: mean cosine {ours:.4f}, of MS2PIP {ms2pip_likeness(of):.4f}")
-    if options.write:
-        write_tensors(WEIGHTS_FILE, {name: weight.bfloat16() for name, weight in predictor.state_dict().items()})
+    keep(options, WEIGHTS_FILE, predictor.state_dict())
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.fitting import Material, arguments, material
+from benchmarks.fitting import Material, arguments, keep, material
 from benchmarks.fragmentation import examples, fitted_to, some_predicted
 from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
 from data.batches import SpectrumSet
@@ -34,7 +34,6 @@ from model.match_score import WEIGHTS_FILE, MatchScore
 from model.neighbour_search import NeighbourSearch
 from model.path_score import PathGains, plain_path_score
 from model.spectra import Spectra
-from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
 
 PEPTIDES = 32
@@ -138,7 +137,7 @@ class Examiner:
         index = self.evidence.index(spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge)
         own = self.judge.peptides(tokens)[:, None]
         graph = self._graph_answers(index)
-        gains = self.search.gains(self.evidence, index)
+        gains = self.search.neighbours.path.gains(self.evidence, index)
         others = self._others(index, gains, own, graph, searching)
         peptides = each_once(torch.cat([own, graph[:, :_GRAPH_ANSWERS], *others], 1))
         path = self.search.neighbours.path.of_peptides(gains, self.evidence, peptides)
@@ -287,8 +286,7 @@ def main() -> None:
         of_measured, of_predicted = (joined(parts) for parts in zip(*asked, strict=True))
         begin(score, (of_measured, of_predicted), params.seed)
         fit(score, of_measured, of_predicted, what.updates, params.seed)
-    if options.write:
-        write_tensors(WEIGHTS_FILE, {name: weight.bfloat16() for name, weight in score.weights.items()})
+    keep(options, WEIGHTS_FILE, score.weights)
     report(score, examiner, given, params, rng)
 
 

@@ -13,7 +13,6 @@ from data.chemistry import ION_SERIES
 from data.vocabulary import Vocabulary
 from model.expected_heights import ExpectedHeights
 from model.match_score import SLOT_FEATURES, MatchScore
-from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
@@ -50,6 +49,4 @@ class FinalScore(MatchScore):
 
 def fitted_final_score(vocabulary: Vocabulary) -> FinalScore:
     """The score with the weights of the package, fitted by ``python -m benchmarks.final_score``."""
-    score = FinalScore(vocabulary)
-    score.load_state_dict(score.state_dict() | fitted_weights(WEIGHTS_FILE))
-    return score.eval().requires_grad_(False)
+    return FinalScore(vocabulary).with_weights(WEIGHTS_FILE)

@@ -10,6 +10,7 @@ take part. Fitted by ``python -m benchmarks.match_score``.
 """
 
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -69,6 +70,11 @@ class MatchScore(nn.Module):
     def weights(self) -> dict[str, Tensor]:
         """What is fitted, by name."""
         return {name: weight for name, weight in self.state_dict().items() if not name.startswith("expected.")}
+
+    def with_weights(self, weights_file: Path) -> Self:
+        """This score with the weights that the package brings, not to be trained."""
+        self.load_state_dict(self.state_dict() | fitted_weights(weights_file))
+        return self.eval().requires_grad_(False)
 
     def forward(self, tokens: Tensor, slot: Tensor, whole: Tensor) -> Tensor:
         """Scores of peptides, (batch, peptides); arguments as `by_member`."""
@@ -249,6 +255,4 @@ def _explained(evidence: MassEvidence, index: SpectrumIndex, mz: Tensor) -> Tens
 
 def fitted_match_score(vocabulary: Vocabulary) -> MatchScore:
     """The score with the weights of the package, fitted by ``python -m benchmarks.match_score``."""
-    score = MatchScore(vocabulary)
-    score.load_state_dict(score.state_dict() | fitted_weights(WEIGHTS_FILE))
-    return score.eval().requires_grad_(False)
+    return MatchScore(vocabulary).with_weights(WEIGHTS_FILE)

@@ -45,22 +45,15 @@ class NeighbourSearch:
         self.neighbours = Neighbourhood(vocabulary, candidates, tolerance_ppm, isotope_errors)
         self.match = match.to(candidates.device)
 
-    def gains(self, evidence: MassEvidence, index: SpectrumIndex) -> PathGains:
-        """What the spectra's cleavages gain, by path score."""
-        with torch.autocast(index.mz.device.type, enabled=False):
-            return self.neighbours.path.gains(evidence, index)
-
     def path(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> Tensor:
         """(batch, peptides, slots): what each slot of peptides adds to their path score."""
-        return self._path(evidence, self.gains(evidence, index), tokens)
-
-    def _path(self, evidence: MassEvidence, gains: PathGains, tokens: Tensor) -> Tensor:
-        with torch.autocast(tokens.device.type, enabled=False):
-            return self.neighbours.path.of_peptides(gains, evidence, tokens)
+        path = self.neighbours.path
+        return path.of_peptides(path.gains(evidence, index), evidence, tokens)
 
     def _scores(self, evidence: MassEvidence, index: SpectrumIndex, gains: PathGains, tokens: Tensor) -> Tensor:
         tokens = tokens[..., : max(int((tokens != PAD).sum(2).max()), 1)]
-        return self.match.compare(evidence, index, self._path(evidence, gains, tokens), tokens)
+        path = self.neighbours.path.of_peptides(gains, evidence, tokens)
+        return self.match.compare(evidence, index, path, tokens)
 
     @torch.no_grad()
     def __call__(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,7 +75,7 @@ class NeighbourSearch:
         return best, scores
 
     def _search(self, evidence: MassEvidence, index: SpectrumIndex, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        gains = self.gains(evidence, index)
+        gains = self.neighbours.path.gains(evidence, index)
         score = self._scores(evidence, index, gains, tokens)
         fresh = score.isfinite()
         for _ in range(self.rounds):

@@ -214,17 +214,21 @@ class PathScore(nn.Module):
 
     @torch.no_grad()
     def gains(self, evidence: MassEvidence, index: SpectrumIndex) -> PathGains:
-        """What cleavages gain."""
-        nodes = most_probable(index)
-        gain, turn = self._read(evidence, index, nodes)
-        gain, turn = functional.pad(gain, (0, 1)), functional.pad(turn, (0, 0, 0, 1))  # behind them what no node gains
-        deviation_da = node_deviation_da(index)
-        node, there = node_grid(nodes, index.peptide_mass, deviation_da)
-        near = node.gather(1, there).long()
-        missed = (there * GRID_DA - functional.pad(nodes.mass, (0, 1)).gather(1, near)) / deviation_da
-        value = gain.gather(1, near) - self.missed * missed.square() * (near < nodes.mass.shape[1])
-        cleavage = torch.zeros(node.shape, device=node.device).scatter(1, there, value)
-        return PathGains(cleavage, node, turn)
+        """What cleavages gain, in single precision whatever the network's."""
+        with torch.autocast(index.mz.device.type, enabled=False):
+            nodes = most_probable(index)
+            gain, turn = self._read(evidence, index, nodes)
+            gain, turn = (
+                functional.pad(gain, (0, 1)),
+                functional.pad(turn, (0, 0, 0, 1)),
+            )  # behind them what no node gains
+            deviation_da = node_deviation_da(index)
+            node, there = node_grid(nodes, index.peptide_mass, deviation_da)
+            near = node.gather(1, there).long()
+            missed = (there * GRID_DA - functional.pad(nodes.mass, (0, 1)).gather(1, near)) / deviation_da
+            value = gain.gather(1, near) - self.missed * missed.square() * (near < nodes.mass.shape[1])
+            cleavage = torch.zeros(node.shape, device=node.device).scatter(1, there, value)
+            return PathGains(cleavage, node, turn)
 
     def tokens(self) -> TokenScores:
         """Of all tokens of the vocabulary."""
@@ -256,10 +260,11 @@ class PathScore(nn.Module):
     @torch.no_grad()
     def of_peptides(self, gains: PathGains, evidence: MassEvidence, tokens: Tensor) -> Tensor:
         """As `by_slot`, of peptides of the spectra that the gains are of; (batch, peptides, slots)."""
-        mass, is_cleavage = evidence.masses[tokens].cumsum(-1), evidence.is_cleavage(tokens)
-        row = torch.arange(len(tokens), device=tokens.device)[:, None, None].expand_as(tokens)
-        turn = gains.turn_at(row, mass) * is_cleavage[..., None]
-        return self.by_slot(tokens, gains.cleavage_at(row, mass) * is_cleavage, turn)
+        with torch.autocast(tokens.device.type, enabled=False):
+            mass, is_cleavage = evidence.masses[tokens].cumsum(-1), evidence.is_cleavage(tokens)
+            row = torch.arange(len(tokens), device=tokens.device)[:, None, None].expand_as(tokens)
+            turn = gains.turn_at(row, mass) * is_cleavage[..., None]
+            return self.by_slot(tokens, gains.cleavage_at(row, mass) * is_cleavage, turn)
 
 
 def most_probable(index: SpectrumIndex) -> Nodes:
