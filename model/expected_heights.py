@@ -3,7 +3,7 @@
 `model.fragmentation` is quick enough for every peptide that a search compares. For the last few MS2PIP itself is asked
 (Degroeve & Martens 2013), half a millisecond each: two peptides that differ in the order of two residues differ in few
 heights, which a small network tells too roughly. Where MS2PIP is not installed, and for peptides that it does not know,
-the small network's heights stand in.
+the small network's heights stand in. How high they stand in one spectrum `model.measured_heights` tells.
 """
 
 import numpy as np
@@ -12,7 +12,10 @@ from torch import Tensor
 
 from data.fragment_intensity import LONGEST, SHORTEST, installed_predictor
 from data.vocabulary import GAP, Vocabulary
-from model.fragmentation import PREDICTED, WEIGHTS_FILE, Fragmentation
+from model.evidence import SpectrumIndex
+from model.fragmentation import MEASURED, PREDICTED, WEIGHTS_FILE, Fragmentation
+from model.measured_heights import WEIGHTS_FILE as MEASURED_WEIGHTS_FILE
+from model.measured_heights import MeasuredHeights, conditions
 from model.tensor_file import fitted_weights
 
 
@@ -27,6 +30,8 @@ class ExpectedHeights(Fragmentation):
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__(vocabulary)
         self.load_state_dict(fitted_weights(WEIGHTS_FILE))
+        self.measured = MeasuredHeights()
+        self.measured.load_state_dict(fitted_weights(MEASURED_WEIGHTS_FILE))
         self.eval().requires_grad_(False)
         self._letters = [token.residue for token in vocabulary.tokens]
 
@@ -56,3 +61,23 @@ class ExpectedHeights(Fragmentation):
             heights[place, first : first + len(own)] = own
         expected[PREDICTED, rows] = torch.from_numpy(heights).to(expected.device)
         return expected
+
+    def in_spectra(self, index: SpectrumIndex, tokens: Tensor) -> Tensor:
+        """Root intensities of the ions of peptides as these spectra should show them.
+
+        Parameters
+        ----------
+        tokens : (batch, peptides, slots) int64, all ``PAD`` where there are fewer.
+
+        Returns
+        -------
+        (sources, batch, peptides, slots, series) float32, ``PREDICTED`` and ``MEASURED``.
+        """
+        peptides, flat = tokens.shape[1], tokens.flatten(0, 1)
+        charge = index.charge.repeat_interleave(peptides)
+        heights = self(flat, charge)
+        with torch.autocast(tokens.device.type, enabled=False):
+            condition = conditions(index).repeat_interleave(peptides, 0)
+            heights[MEASURED] = self.measured(flat, self.inputs(flat, charge), heights, condition)
+        found: Tensor = heights.view(len(heights), *tokens.shape, -1)
+        return found

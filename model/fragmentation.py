@@ -27,7 +27,7 @@ _WIDTH = 48
 _REACH = 5
 """Residues that a layer sees at once: two layers reach four to each side."""
 _PER_TOKEN = len(_LETTERS) + 2
-_INPUTS = _PER_TOKEN + 6 + _CHARGES
+INPUTS = _PER_TOKEN + 6 + _CHARGES
 
 PREDICTED, MEASURED = 0, 1
 """Whose heights are told."""
@@ -58,9 +58,9 @@ class Fragmentation(nn.Module):
         self.register_buffer("kind", kind, persistent=False)
         is_basic = torch.tensor([token.residue in tuple(_BASIC) for token in vocabulary.tokens])
         self.register_buffer("basic", is_basic.float(), persistent=False)
-        self.before = nn.Conv1d(_INPUTS, _WIDTH, _REACH, padding=_REACH // 2)
+        self.before = nn.Conv1d(INPUTS, _WIDTH, _REACH, padding=_REACH // 2)
         self.between = nn.Conv1d(_WIDTH, _WIDTH, _REACH, padding=_REACH // 2)
-        self.sides = nn.Linear(2 * _WIDTH + _INPUTS + 2 * _PER_TOKEN, _WIDTH)
+        self.sides = nn.Linear(2 * _WIDTH + INPUTS + 2 * _PER_TOKEN, _WIDTH)
         self.further = nn.Linear(_WIDTH, _WIDTH)
         self.height = nn.Linear(_WIDTH, _SOURCES * len(ION_SERIES))
 
@@ -78,7 +78,7 @@ class Fragmentation(nn.Module):
         slot, in the order of ``ION_SERIES``.
         """
         is_token = (tokens != PAD).float()[..., None]
-        inputs = self._inputs(tokens, charge) * is_token
+        inputs = self.inputs(tokens, charge) * is_token
         kind = self.kind[tokens] * is_token
         before = kind.cumsum(1)
         counts = before / _COUNT_SCALE, (kind.sum(1, keepdim=True) - before) / _COUNT_SCALE
@@ -90,8 +90,8 @@ class Fragmentation(nn.Module):
         heights: Tensor = functional.softplus(self.height(sides)).unflatten(-1, (_SOURCES, -1))
         return heights.movedim(-2, 0)
 
-    def _inputs(self, tokens: Tensor, charge: Tensor) -> Tensor:
-        """(batch, slots, inputs): the residue, where it stands, where protons may sit, and how many there are."""
+    def inputs(self, tokens: Tensor, charge: Tensor) -> Tensor:
+        """(batch, slots, INPUTS): the residue, where it stands, where protons may sit, and how many there are."""
         is_token = (tokens != PAD).float()
         length = is_token.sum(1, keepdim=True).clamp(min=1)
         left = is_token.cumsum(1)
