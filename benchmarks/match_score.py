@@ -104,13 +104,10 @@ class Examiner:
     ----------
     score : finds the others.
     asked : whose features the questions have; None: that of the search.
-    peptides : of a spectrum, the right one among them.
     """
 
-    def __init__(
-        self, params: Params, score: MatchScore, asked: MatchScore | None = None, peptides: int = PEPTIDES
-    ) -> None:
-        self.asked, self.peptides = asked or score, peptides
+    def __init__(self, params: Params, score: MatchScore, asked: MatchScore | None = None) -> None:
+        self.asked = asked or score
         self.judge = Judge(params)
         self.evidence = self.judge.evidence
         self.score, self.settings = score, DecodingSettings()
@@ -142,7 +139,7 @@ class Examiner:
         graph = self._graph_answers(index)
         gains = self.search.neighbours.path.gains(self.evidence, index)
         others = self._others(index, gains, own, graph, searching)
-        peptides = each_once(torch.cat([own, graph[:, :_GRAPH_ANSWERS], *others], 1), self.peptides)
+        peptides = each_once(torch.cat([own, graph[:, :_GRAPH_ANSWERS], *others], 1))
         path = self.search.neighbours.path.of_peptides(gains, self.evidence, peptides)
         slot, whole = self.asked.features(self.evidence, index, path, peptides)
         return Questions(peptides.to(torch.uint8), slot.half(), whole)
@@ -267,7 +264,7 @@ def report(score: MatchScore, examiner: Examiner, given: Material, params: Param
     """Print how often the right peptide has the highest score, of spectra of other peptides."""
     others = predicted(given.unseen.select(rng.permutation(len(given.unseen))[:600]), params, rng)
     for name, of in ({"measured": measured(given.held_out)} | others).items():
-        print(f"{name}, the right one of up to {examiner.peptides} peptides, {judged(score, examiner.ask(of))}")
+        print(f"{name}, the right one of up to {PEPTIDES} peptides, {judged(score, examiner.ask(of))}")
 
 
 def main() -> None:

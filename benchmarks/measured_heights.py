@@ -8,17 +8,14 @@ peptides, so that it is as wrong as with unseen spectra.
 
 from dataclasses import dataclass, fields
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.fitting import Material, arguments, keep, material
+from benchmarks.fitting import arguments, keep, material
 from benchmarks.fragmentation import examples
 from benchmarks.match_score import halves
 from benchmarks.spectrum_graph import Judge, measured
 from data.batches import SpectrumSet
-from data.splits import merged_sequence, sequence_hashes
 from data.vocabulary import PAD, VOCABULARY
 from model.expected_heights import ExpectedHeights
 from model.fragmentation import MEASURED, PREDICTED, Fragmentation, fitted, likeness
@@ -26,8 +23,6 @@ from model.measured_heights import WEIGHTS_FILE, MeasuredHeights, conditions
 from tasks.params import Params, load_params
 
 _UPDATES, _RATE, _WEIGHT_DECAY, _ROWS = 3000, 3e-3, 0.3, 64
-FOLDS = 4
-"""Of the peptides: what is expected of the spectra of one is told by what was fitted to the others."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +83,8 @@ def joined(parts: list[Told]) -> Told:
     return Told(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Told)))
 
 
-def fitted_to(every: Told, rows: NDArray[np.int64], seed: int) -> MeasuredHeights:
-    """Least mean distance of directions, one minus the cosine, of some of the spectra."""
+def fitted_to(every: Told, seed: int) -> MeasuredHeights:
+    """Least mean distance of directions: one minus the cosine."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     heights = MeasuredHeights().train()
@@ -97,7 +92,7 @@ def fitted_to(every: Told, rows: NDArray[np.int64], seed: int) -> MeasuredHeight
     optimizer = torch.optim.AdamW(heights.parameters(), weight_decay=_WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=_UPDATES, pct_start=0.1)
     for _ in range(_UPDATES):
-        some = every.select(torch.from_numpy(rows)[torch.randint(len(rows), (_ROWS,), generator=generator)])
+        some = every.select(torch.randint(len(every.tokens), (_ROWS,), generator=generator))
         loss = some.distance(heights).mean()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -107,40 +102,13 @@ def fitted_to(every: Told, rows: NDArray[np.int64], seed: int) -> MeasuredHeight
     return heights.eval().requires_grad_(False)
 
 
-def folds_of(spectra: SpectrumSet) -> NDArray[np.int64]:
-    """(spectra,), the fold of each one's peptide: not by the bit of its hash that halves them."""
-    hashes = sequence_hashes(merged_sequence(VOCABULARY.decode(tokens)) for tokens in spectra.tokens)
-    return (hashes >> 1).astype(np.int64) % FOLDS
-
-
-def of_halves(given: Material, params: Params) -> tuple[list[tuple[SpectrumSet, Fragmentation]], Told]:
-    """As `halves`, and what is told of them."""
-    either = halves(given, params)
-    return either, joined([told(spectra, params, small) for spectra, small in either])
-
-
-def unseen_parts(given: Material, params: Params) -> list[tuple[SpectrumSet, Fragmentation, ExpectedHeights]]:
-    """The measured spectra in parts, each with what tells heights and was fitted to other peptides."""
-    either, every = of_halves(given, params)
-    folds = [folds_of(spectra) for spectra, _ in either]
-    found = []
-    for fold in range(FOLDS):
-        measured_heights = fitted_to(every, np.flatnonzero(np.concatenate(folds) != fold), params.seed)
-        for (spectra, small), own in zip(either, folds, strict=True):
-            expected = ExpectedHeights(VOCABULARY)
-            expected.load_state_dict(expected.state_dict() | small.state_dict())
-            expected.measured = measured_heights
-            found.append((spectra.select(np.flatnonzero(own == fold)), small, expected))
-    return found
-
-
 def main() -> None:
     """Fit, judge on other peptides, and write the weights if asked."""
     options = arguments(__doc__, WEIGHTS_FILE)
     params = load_params(options.params)
     given = material(params, options.shards)
-    _, every = of_halves(given, params)
-    heights = fitted_to(every, np.arange(len(every.tokens)), params.seed)
+    every = joined([told(spectra, params, small) for spectra, small in halves(given, params)])
+    heights = fitted_to(every, params.seed)
     keep(options, WEIGHTS_FILE, heights.state_dict())
     unseen = told(given.held_out, params, fitted(VOCABULARY))
     print(f"{len(unseen.tokens)} unseen measured spectra: mean cosine {1 - float(unseen.distance(heights).mean()):.4f}")
