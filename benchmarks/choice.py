@@ -33,16 +33,19 @@ _LEFT_OUT: dict[str, tuple[str, ...]] = {
 }
 
 
-def chosen_right(seen: Examples, half: NDArray[np.bool_], left_out: tuple[str, ...]) -> float:
-    """Share of the spectra whose chosen candidate is right."""
+def chosen_right(seen: Examples, half: NDArray[np.bool_], left_out: tuple[str, ...]) -> tuple[float, float]:
+    """Share of the spectra whose chosen candidate is right, and of the residues of all that are chosen.
+
+    The second tells, too, how wrong a choice is where no candidate is right.
+    """
     kept = [place for place, name in enumerate(CHOICE_FEATURES) if name not in left_out]
     feature = seen.feature[..., kept]
-    right = np.zeros(len(half), bool)
+    matched = np.zeros(len(half))
     for side in (half, ~half):
         choice = Logistic.fit_choice(feature[side], seen.exists[side], seen.right[side])
         best = np.where(seen.exists[~side], choice(feature[~side]), -np.inf).argmax(1)
-        right[~side] = seen.right[~side][np.arange(len(best)), best]
-    return float(right.mean())
+        matched[~side] = seen.matched[~side][np.arange(len(best)), best]
+    return float((matched == 1).mean()), float(matched.mean())
 
 
 def halves(spectra: list[Spectrum], seed: int) -> list[NDArray[np.bool_]]:
@@ -69,8 +72,9 @@ def main() -> None:
         found = (seen.right & seen.exists).any(1).mean()
         print(f"{'with' if neighbours else 'without'} neighbours: {found:.3f} of {len(spectra)} have the right peptide")
         for name, left_out in _LEFT_OUT.items():
-            shares = [chosen_right(seen, half, left_out) for half in halves(spectra, params.seed)]
-            print(f"  {name}: {np.mean(shares):.3f}, among the halvings {np.std(shares):.3f}")
+            shares = np.array([chosen_right(seen, half, left_out) for half in halves(spectra, params.seed)])
+            (peptides, residues), (varying, _) = shares.mean(0), shares.std(0)
+            print(f"  {name}: {peptides:.3f}, among the halvings {varying:.3f}; of the residues {residues:.3f}")
 
 
 if __name__ == "__main__":
