@@ -32,9 +32,14 @@ Examples = tuple[Tensor, Tensor, Tensor, Tensor]
 """Tokens, charges, observed root intensities, which of them are asked for."""
 
 
+def plain_evidence(network: NetworkSettings) -> MassEvidence:
+    """As a network with these settings looks up peaks, without the spectrum graph, which takes longest."""
+    return MassEvidence(replace(network, spectrum_graph=False, start="empty"), VOCABULARY)
+
+
 def examples(spectra: SpectrumSet, network: NetworkSettings) -> Examples:
     """What is there at the ions of the spectra's own peptides, within the tolerance of the network."""
-    evidence = MassEvidence(replace(network, spectrum_graph=False, start="empty"), VOCABULARY)
+    evidence = plain_evidence(network)
     parts = []
     for read, peptides in measured(spectra):
         tokens = torch.full((len(peptides), network.slots), PAD)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.fitting import arguments, keep, material
-from benchmarks.fragmentation import examples
+from benchmarks.fragmentation import examples, plain_evidence
 from benchmarks.match_score import halves
-from benchmarks.spectrum_graph import Judge, measured
+from benchmarks.spectrum_graph import measured
 from data.batches import SpectrumSet
 from data.vocabulary import PAD, VOCABULARY
 from model.expected_heights import ExpectedHeights
@@ -48,15 +48,14 @@ class Told:
     def select(self, rows: Tensor) -> "Told":
         """Some of them, with no more slots than they need."""
         longest = int((self.tokens[rows] != PAD).sum(1).max())
-        cut = {
-            "tokens": self.tokens[rows, :longest],
-            "inputs": self.inputs[rows, :longest],
-            "heights": self.heights[rows, :, :longest],
-            "condition": self.condition[rows],
-            "observed": self.observed[rows, :longest],
-            "asked": self.asked[rows, :longest],
-        }
-        return Told(**cut)
+        return Told(
+            self.tokens[rows, :longest],
+            self.inputs[rows, :longest],
+            self.heights[rows, :, :longest],
+            self.condition[rows],
+            self.observed[rows, :longest],
+            self.asked[rows, :longest],
+        )
 
     def distance(self, measured_heights: MeasuredHeights) -> Tensor:
         """(spectra,), one minus the cosine."""
@@ -67,9 +66,9 @@ class Told:
 def told(spectra: SpectrumSet, params: Params, small: Fragmentation) -> Told:
     """What MS2PIP and the small network tell of the spectra's own peptides."""
     (tokens, charge, observed, asked), exact = examples(spectra, params.network), ExpectedHeights(VOCABULARY)
-    judge = Judge(params)
+    evidence = plain_evidence(params.network)
     condition = [
-        conditions(judge.evidence.index(part.mz, part.intensity, part.precursor_mz, part.charge))
+        conditions(evidence.index(part.mz, part.intensity, part.precursor_mz, part.charge))
         for part, _ in measured(spectra)
     ]
     with torch.no_grad():
