@@ -1,35 +1,68 @@
-"""The weights of the final score: those of the match score, fitted further with MS2PIP's own heights.
+"""The weights of the final score: those of the match score, fitted further to choices as the program meets them.
 
 PEPTRM_MIRROR=DIR python -m benchmarks.final_score --params FILE --shards DIR [--write]
 
-The questions are those of ``benchmarks.match_score``, all of them searched with the match score of the package. The
-measured heights that are expected of measured spectra are those of a predictor that was fitted to other ones.
+The peptides of each question are those that the spectrum graph and the search among neighbours find without being shown
+the right one; where that is not among them, nothing is asked. Around a right peptide that was shown others lie as they
+never lie in the program, and a score that compares them would learn that. The heights that are expected of measured
+spectra are told by predictors that were fitted to other ones.
 """
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from benchmarks.fitting import arguments, keep, material
-from benchmarks.match_score import Examiner, fit, halves, joined, measured_copies, report
+from benchmarks.match_score import Examiner, each_once, fit, joined, measured_copies, report
+from benchmarks.measured_heights import unseen_halves
 from benchmarks.spectrum_graph import predicted
-from data.vocabulary import VOCABULARY
+from data.vocabulary import PAD, VOCABULARY
+from model.evidence import SpectrumIndex
+from model.expected_heights import ExpectedHeights
 from model.final_score import WEIGHTS_FILE, FinalScore
-from model.fragmentation import fitted
-from model.match_score import SLOT_FEATURES, MatchScore, fitted_match_score
-from tasks.params import load_params
+from model.hypothesis import peptides_at
+from model.match_score import SLOT_FEATURES, WHOLE_FEATURES, MatchScore, fitted_match_score
+from tasks.params import Params, load_params
 
-_COPIES, _PREDICTED = 3, 6000
-_UPDATES, _RATE, _MEASURED_SHARE = 900, 1e-3, 0.5
+_COPIES, _PREDICTED = 5, 12_000
+_UPDATES, _RATE, _MEASURED_SHARE = 1600, 2e-3, 0.5
+
+
+class Finalists(Examiner):
+    """Asks which of the peptides is right among which the program would choose its answer.
+
+    Parameters
+    ----------
+    match : finds the peptides.
+    asked : whose features the questions have.
+    """
+
+    def __init__(self, params: Params, match: MatchScore, asked: FinalScore) -> None:
+        super().__init__(params, match, asked, rounds=1)
+
+    def _asked_about(self, index: SpectrumIndex, own: Tensor, searching: bool) -> Tensor:
+        graph = self._graph_answers(index)
+        found, _ = self.search(self.evidence, index, graph)
+        peptides = each_once(torch.cat([graph[:, :1], found], 1), self.settings.finalists)
+        is_right = (peptides == own).all(2)
+        peptides = peptides_at(peptides, (~is_right).long().argsort(dim=1, stable=True))
+        return peptides.masked_fill(~is_right.any(1)[:, None, None], PAD)
 
 
 def begun_from(match: MatchScore) -> FinalScore:
     """A final score that says what the match score says: nothing of the features that it has beside."""
     score = FinalScore(VOCABULARY)
-    weights = match.weights
-    narrow, wide = weights["seen.weight"], torch.zeros_like(score.seen.weight)
-    wide[:, :SLOT_FEATURES] = narrow[:, :SLOT_FEATURES]
-    wide[:, score.slot_features :] = narrow[:, SLOT_FEATURES:]
-    score.load_state_dict(score.state_dict() | weights | {"seen.weight": wide})
+    begun = score.state_dict() | match.weights
+    seen, narrow = torch.zeros_like(score.seen.weight), match.seen.weight
+    seen[:, :SLOT_FEATURES] = narrow[:, :SLOT_FEATURES]
+    seen[:, score.slot_features :] = narrow[:, SLOT_FEATURES:]
+    begun["seen.weight"] = seen
+    for name in ("whole.weight", "linear.weight"):
+        begun[name] = functional.pad(begun[name], (0, WHOLE_FEATURES))
+    begun["mean"] = functional.pad(match.mean, (0, WHOLE_FEATURES))
+    begun["deviation"] = match.deviation.repeat(2)
+    score.load_state_dict(begun)
     return score.eval()
 
 
@@ -40,11 +73,11 @@ def main() -> None:
     rng = np.random.default_rng(params.seed)
     given, match = material(params, options.shards), fitted_match_score(VOCABULARY)
     score = begun_from(match)
-    examiner, of_halves = Examiner(params, match, score), []
-    for spectra, heights in halves(given, params):
-        score.expected.load_state_dict(heights.state_dict())
-        of_halves.append(examiner.ask(measured_copies(spectra, _COPIES, rng), expected=heights))
-    score.expected.load_state_dict(fitted(VOCABULARY).state_dict())
+    examiner, of_halves = Finalists(params, match, score), []
+    for spectra, small, expected in unseen_halves(given, params):
+        score.expected = expected
+        of_halves.append(examiner.ask(measured_copies(spectra, _COPIES, rng), expected=small))
+    score.expected = ExpectedHeights(VOCABULARY)
     some = given.training.select(rng.permutation(len(given.training))[:_PREDICTED])
     of_predicted = joined(examiner.ask(batches) for batches in predicted(some, params, rng).values())
     fit(score, joined(of_halves), of_predicted, _UPDATES, params.seed, rate=_RATE, measured_share=_MEASURED_SHARE)

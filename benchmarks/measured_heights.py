@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from benchmarks.fitting import arguments, keep, material
+from benchmarks.fitting import Material, arguments, keep, material
 from benchmarks.fragmentation import examples, plain_evidence
 from benchmarks.match_score import halves
 from benchmarks.spectrum_graph import measured
@@ -99,6 +99,18 @@ def fitted_to(every: Told, seed: int) -> MeasuredHeights:
         schedule.step()
     heights.load_state_dict({name: weight.bfloat16().float() for name, weight in heights.state_dict().items()})
     return heights.eval().requires_grad_(False)
+
+
+def unseen_halves(given: Material, params: Params) -> list[tuple[SpectrumSet, Fragmentation, ExpectedHeights]]:
+    """The measured spectra as `halves`, each half with both that tell heights and were fitted to the other."""
+    either, found = halves(given, params), []
+    known = [told(spectra, params, small) for spectra, small in either]
+    for (spectra, small), others in zip(either, reversed(known), strict=True):
+        expected = ExpectedHeights(VOCABULARY)
+        expected.load_state_dict(expected.state_dict() | small.state_dict())
+        expected.measured = fitted_to(others, params.seed)
+        found.append((spectra, small, expected))
+    return found
 
 
 def main() -> None:

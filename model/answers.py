@@ -16,7 +16,7 @@ from model.calibration import ANSWER_FEATURES, Calibration, sigmoid
 from model.decoding import Decoded, DecodingSettings, ExactDecoder
 from model.evidence import SpectrumIndex
 from model.final_score import fitted_final_score
-from model.fragmentation import PREDICTED, closeness, correlation, observed_ions
+from model.fragmentation import MEASURED, closeness, correlation, observed_ions
 from model.hypothesis import Hypothesis, are_among, peptides_at, with_stop
 from model.match_score import fitted_match_score
 from model.neighbour_search import ROWS, NeighbourSearch
@@ -207,9 +207,8 @@ class Answerer:
         score = torch.zeros_like(tokens[..., 0], dtype=torch.float32)
         if evidence.graph is not None:
             score = self.final.compare(evidence, index, self.search.path(evidence, index, tokens), tokens, expected)
-        in_spectrum = self.final.expected.in_spectra(index, tokens, expected)
-        close = [closeness(heights, observed, asked) for heights in (expected[PREDICTED], in_spectrum)]
-        alike = correlation(in_spectrum, observed, asked)
+        close = [closeness(heights, observed, asked) for heights in expected]
+        alike = correlation(expected[MEASURED], observed, asked)
         return torch.stack([*close, alike, score.nan_to_num(0.0, 0.0, 0.0), _lead(score)], -1)
 
     def _candidates(self, encoded: EncodedBatch, state: State, hypothesis: Hypothesis, graph: Tensor | None) -> Decoded:

@@ -13,7 +13,7 @@ from torch import Tensor
 from data.fragment_intensity import LONGEST, SHORTEST, installed_predictor
 from data.vocabulary import GAP, Vocabulary
 from model.evidence import SpectrumIndex
-from model.fragmentation import PREDICTED, WEIGHTS_FILE, Fragmentation
+from model.fragmentation import MEASURED, PREDICTED, WEIGHTS_FILE, Fragmentation
 from model.measured_heights import WEIGHTS_FILE as MEASURED_WEIGHTS_FILE
 from model.measured_heights import MeasuredHeights, conditions
 from model.tensor_file import fitted_weights
@@ -62,21 +62,22 @@ class ExpectedHeights(Fragmentation):
         expected[PREDICTED, rows] = torch.from_numpy(heights).to(expected.device)
         return expected
 
-    def in_spectra(self, index: SpectrumIndex, tokens: Tensor, heights: Tensor) -> Tensor:
+    def in_spectra(self, index: SpectrumIndex, tokens: Tensor) -> Tensor:
         """Root intensities of the ions of peptides as these spectra should show them.
 
         Parameters
         ----------
         tokens : (batch, peptides, slots) int64, all ``PAD`` where there are fewer.
-        heights : (sources, batch, peptides, slots, series), of the same peptides, as this tells them.
 
         Returns
         -------
-        (batch, peptides, slots, series) float32.
+        (sources, batch, peptides, slots, series) float32, ``PREDICTED`` and ``MEASURED``.
         """
         peptides, flat = tokens.shape[1], tokens.flatten(0, 1)
         charge = index.charge.repeat_interleave(peptides)
-        condition = conditions(index).repeat_interleave(peptides, 0)
+        heights = self(flat, charge)
         with torch.autocast(tokens.device.type, enabled=False):
-            found: Tensor = self.measured(flat, self.inputs(flat, charge), heights.flatten(1, 2), condition)
-        return found.view(*tokens.shape, -1)
+            condition = conditions(index).repeat_interleave(peptides, 0)
+            heights[MEASURED] = self.measured(flat, self.inputs(flat, charge), heights, condition)
+        found: Tensor = heights.view(len(heights), *tokens.shape, -1)
+        return found

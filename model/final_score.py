@@ -1,18 +1,23 @@
 """The final score: how well each of the few peptides among which an answer is chosen explains the spectrum.
 
-A match score (`model.match_score`) that knows MS2PIP's own heights, and of each ion by what factor it is off them.
-Noise and what no predictor knows move heights by factors; an ion that is missing speaks against a peptide by how high
-it should stand. Fitted by ``python -m benchmarks.final_score``, from the weights of the match score on.
+A match score (`model.match_score`) that knows MS2PIP's own heights, and how high ions stand in this very spectrum
+(`model.expected_heights`), and of each ion by what factor it is off them. Noise and what no predictor knows move
+heights by factors; an ion that is missing speaks against a peptide by how high it should stand. It also sees what sets
+each peptide apart from the others (`model.rivals`). Fitted by ``python -m benchmarks.final_score``, from the weights of
+the match score on.
 """
 
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from data.chemistry import ION_SERIES
 from data.vocabulary import Vocabulary
+from model.evidence import MassEvidence, SpectrumIndex
 from model.expected_heights import ExpectedHeights
-from model.match_score import SLOT_FEATURES, MatchScore
+from model.match_score import HEIGHTS, POSTERIOR, SLOT_FEATURES, WHOLE_FEATURES, MatchScore
+from model.rivals import RIVAL_FEATURES, beside_mean, beside_rivals
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
@@ -31,11 +36,30 @@ class FinalScore(MatchScore):
     vocabulary : whose tokens peptides consist of.
     """
 
-    slot_features = SLOT_FEATURES + _OFF_FEATURES
+    slot_features = SLOT_FEATURES + _OFF_FEATURES + RIVAL_FEATURES
+    whole_features = 2 * WHOLE_FEATURES
     expected: ExpectedHeights
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__(vocabulary, ExpectedHeights(vocabulary))
+
+    @torch.no_grad()
+    def features(
+        self,
+        evidence: MassEvidence,
+        index: SpectrumIndex,
+        path: Tensor,
+        tokens: Tensor,
+        expected: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """What speaks for and against peptides, by itself and beside the others; as `MatchScore.features`."""
+        slot, whole = super().features(evidence, index, path, tokens, expected)
+        rivals = beside_rivals(evidence, tokens, slot[..., HEIGHTS], slot[..., POSTERIOR])
+        return torch.cat([slot, rivals.float()], -1), torch.cat([whole, beside_mean(whole, tokens)], -1)
+
+    def heights(self, index: SpectrumIndex, tokens: Tensor) -> Tensor:
+        """(sources, batch, peptides, slots, series): those that are expected of the ions in these spectra."""
+        return self.expected.in_spectra(index, tokens)
 
     def off_expected(self, height: Tensor, expected: Tensor, asked: Tensor) -> list[Tensor]:
         """By what factor each ion is higher than expected, and how high each that is missing should be; logarithms."""

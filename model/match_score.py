@@ -28,6 +28,8 @@ WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
 _PER_ION = 10
 SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(LOSSES) + 1 + 2 + 1
+HEIGHTS, POSTERIOR = slice(len(ION_SERIES)), len(ION_SERIES) * _PER_ION + len(LOSSES) + 2
+"""Where among them stand the heights of ions, and the logarithm of the cleavage's probability."""
 WHOLE_FEATURES = 21
 _POSITIONS = 3
 _PRECURSOR_PPM = 20.0
@@ -50,21 +52,22 @@ class MatchScore(nn.Module):
     """
 
     slot_features = SLOT_FEATURES
+    whole_features = WHOLE_FEATURES
     mean: Tensor
     deviation: Tensor
 
     def __init__(self, vocabulary: Vocabulary, expected: Fragmentation | None = None) -> None:
         super().__init__()
         self.expected = expected or fitted(vocabulary)
-        self.register_buffer("mean", torch.zeros(WHOLE_FEATURES))
-        self.register_buffer("deviation", torch.ones(WHOLE_FEATURES))
+        self.register_buffer("mean", torch.zeros(self.whole_features))
+        self.register_buffer("deviation", torch.ones(self.whole_features))
         width = _MEMBERS * _WIDTH
         self.seen = nn.Linear(self.slot_features + self.expected.kind.shape[1] + _POSITIONS, width)
         self.around = nn.ModuleList(nn.Conv1d(width, width, 3, padding=1, groups=_MEMBERS) for _ in range(2))
-        self.whole = nn.Linear(WHOLE_FEATURES, width)
+        self.whole = nn.Linear(self.whole_features, width)
         self.both = nn.Conv1d(3 * width, width, 1, groups=_MEMBERS)
         self.score = nn.Conv1d(width, _MEMBERS, 1, groups=_MEMBERS)
-        self.linear = nn.Linear(WHOLE_FEATURES, _MEMBERS, bias=False)
+        self.linear = nn.Linear(self.whole_features, _MEMBERS, bias=False)
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -129,7 +132,7 @@ class MatchScore(nn.Module):
         Returns
         -------
         slot : (batch, peptides, slots, slot_features) float32.
-        whole : (batch, peptides, WHOLE_FEATURES) float32.
+        whole : (batch, peptides, whole_features) float32.
         """
         prefix = evidence.masses[tokens].cumsum(-1)
         asked = evidence.possible_ions(index, tokens)

@@ -36,9 +36,18 @@ def test_it_begins_as_the_match_score_of_its_heights():
     match = fitted_match_score(VOCABULARY)
     begun, tokens = begun_from(match), tokens_of("LPSSDVDK", "PLSSDVDK")
     seen = spectrum("LPSSDVDK", 2, PEAKS)
-    found = compared(begun, seen, tokens)
-    match.expected = begun.expected
-    torch.testing.assert_close(found, compared(match, seen, tokens))
+    expected = begun.heights(index_of([seen]), tokens)
+    torch.testing.assert_close(compared(begun, seen, tokens), compared(match, seen, tokens, expected))
+
+
+def test_scores_depend_on_the_other_peptides_but_not_on_their_order_or_on_empty_places():
+    score, seen = fitted_final_score(VOCABULARY), spectrum("LPSSDVDK", 2, PEAKS)
+    tokens = tokens_of("LPSSDVDK", "PLSSDVDK", "LPSSVDDK")
+    found = compared(score, seen, tokens)
+    torch.testing.assert_close(compared(score, seen, tokens.flip(1)), found.flip(1))
+    with_empty = torch.cat([tokens, tokens[:, :1] * 0], 1)
+    torch.testing.assert_close(compared(score, seen, with_empty)[:, :3], found)
+    assert (compared(score, seen, tokens[:, :2]) - found[:, :2]).abs().max() > 1e-3
 
 
 def test_given_heights_are_those_that_are_asked_for_and_empty_places_come_last():
