@@ -23,6 +23,7 @@ from model.expected_heights import ExpectedHeights
 from model.final_score import WEIGHTS_FILE, FinalScore
 from model.hypothesis import peptides_at
 from model.match_score import SLOT_FEATURES, WHOLE_FEATURES, MatchScore, fitted_match_score
+from model.path_score import PathGains
 from tasks.params import Params, load_params
 
 _COPIES, _PREDICTED = 5, 12_000
@@ -41,7 +42,7 @@ class Finalists(Examiner):
     def __init__(self, params: Params, match: MatchScore, asked: FinalScore) -> None:
         super().__init__(params, match, asked, rounds=1)
 
-    def _asked_about(self, index: SpectrumIndex, own: Tensor, searching: bool) -> Tensor:
+    def _asked_about(self, index: SpectrumIndex, gains: PathGains, own: Tensor, searching: bool) -> Tensor:
         graph = self._graph_answers(index)
         found, _ = self.search(self.evidence, index, graph)
         peptides = each_once(torch.cat([graph[:, :1], found], 1), self.settings.finalists)

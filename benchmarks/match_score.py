@@ -138,16 +138,17 @@ class Examiner:
     @torch.no_grad()
     def _ask(self, spectra: Spectra, tokens: NDArray[np.int64], searching: bool) -> Questions:
         index = self.evidence.index(spectra.mz, spectra.intensity, spectra.precursor_mz, spectra.charge)
-        peptides = self._asked_about(index, self.judge.peptides(tokens)[:, None], searching)
-        path = self.search.path(self.evidence, index, peptides)
+        gains = self.search.neighbours.path.gains(self.evidence, index)
+        peptides = self._asked_about(index, gains, self.judge.peptides(tokens)[:, None], searching)
+        path = self.search.neighbours.path.of_peptides(gains, self.evidence, peptides)
         slot, whole = self.asked.features(self.evidence, index, path, peptides)
         asked = (peptides[:, 0] != PAD).any(1)
         return Questions(peptides[asked].to(torch.uint8), slot[asked].half(), whole[asked])
 
-    def _asked_about(self, index: SpectrumIndex, own: Tensor, searching: bool) -> Tensor:
+    def _asked_about(self, index: SpectrumIndex, gains: PathGains, own: Tensor, searching: bool) -> Tensor:
         """(batch, peptides, slots): the right ones in front; without them all ``PAD``, and nothing is asked."""
         graph = self._graph_answers(index)
-        others = self._others(index, self.search.neighbours.path.gains(self.evidence, index), own, graph, searching)
+        others = self._others(index, gains, own, graph, searching)
         return each_once(torch.cat([own, graph[:, :_GRAPH_ANSWERS], *others], 1))
 
     def _graph_answers(self, index: SpectrumIndex) -> Tensor:

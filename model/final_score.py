@@ -43,20 +43,6 @@ class FinalScore(MatchScore):
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__(vocabulary, ExpectedHeights(vocabulary))
 
-    @torch.no_grad()
-    def features(
-        self,
-        evidence: MassEvidence,
-        index: SpectrumIndex,
-        path: Tensor,
-        tokens: Tensor,
-        expected: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """What speaks for and against peptides, by itself and beside the others; as `MatchScore.features`."""
-        slot, whole = super().features(evidence, index, path, tokens, expected)
-        rivals = beside_rivals(evidence, tokens, slot[..., HEIGHTS], slot[..., POSTERIOR])
-        return torch.cat([slot, rivals.float()], -1), torch.cat([whole, beside_mean(whole, tokens)], -1)
-
     def heights(self, index: SpectrumIndex, tokens: Tensor) -> Tensor:
         """(sources, batch, peptides, slots, series): those that are expected of the ions in these spectra."""
         return self.expected.in_spectra(index, tokens)
@@ -70,6 +56,13 @@ class FinalScore(MatchScore):
             missing = (over / _LEAST_HEIGHT).log() / _ABSENCE_SCALE
             features += [factor * (asked & there), missing * (asked & ~there)]
         return features
+
+    def beside_others(
+        self, evidence: MassEvidence, tokens: Tensor, slot: Tensor, whole: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What sets each peptide apart, and the features of the whole less their mean; shapes as `features`."""
+        rivals = beside_rivals(evidence, tokens, slot[..., HEIGHTS], slot[..., POSTERIOR])
+        return torch.cat([slot, rivals.float()], -1), torch.cat([whole, beside_mean(whole, tokens)], -1)
 
 
 def fitted_final_score(vocabulary: Vocabulary) -> FinalScore:

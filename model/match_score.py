@@ -161,7 +161,7 @@ class MatchScore(nn.Module):
         whole = self._whole(
             evidence, index, tokens, (mz.float(), height, beside, expected, asked, shared), posterior, path
         )
-        return slot.float(), whole.float()
+        return self.beside_others(evidence, tokens, slot.float(), whole.float())
 
     @torch.no_grad()
     def compare(
@@ -187,6 +187,12 @@ class MatchScore(nn.Module):
     def off_expected(self, height: Tensor, expected: Tensor, asked: Tensor) -> list[Tensor]:
         """Further features of ions, none here; heights in one scale, (..., batch, peptides, slots, series)."""
         return []
+
+    def beside_others(
+        self, evidence: MassEvidence, tokens: Tensor, slot: Tensor, whole: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Features, and further ones of each peptide beside the others of its spectrum, none here."""
+        return slot, whole
 
     def _whole(
         self,
