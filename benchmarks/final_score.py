@@ -26,8 +26,8 @@ from model.match_score import SLOT_FEATURES, WHOLE_FEATURES, MatchScore, fitted_
 from model.path_score import PathGains
 from tasks.params import Params, load_params
 
-_COPIES, _PREDICTED = 5, 12_000
-_UPDATES, _RATE, _MEASURED_SHARE = 1600, 2e-3, 0.5
+_COPIES, _PREDICTED = 5, 6_000
+_UPDATES, _RATE, _WEIGHT_DECAY, _MEASURED_SHARE = 700, 2e-3, 0.3, 0.7
 
 
 class Finalists(Examiner):
@@ -81,7 +81,16 @@ def main() -> None:
     score.expected = ExpectedHeights(VOCABULARY)
     some = given.training.select(rng.permutation(len(given.training))[:_PREDICTED])
     of_predicted = joined(examiner.ask(batches) for batches in predicted(some, params, rng).values())
-    fit(score, joined(of_halves), of_predicted, _UPDATES, params.seed, rate=_RATE, measured_share=_MEASURED_SHARE)
+    fit(
+        score,
+        joined(of_halves),
+        of_predicted,
+        _UPDATES,
+        params.seed,
+        rate=_RATE,
+        measured_share=_MEASURED_SHARE,
+        weight_decay=_WEIGHT_DECAY,
+    )
     keep(options, WEIGHTS_FILE, score.weights)
     report(score, examiner, given, params, rng)
 

@@ -224,11 +224,12 @@ def fit(
     *,
     rate: float = _RATE,
     measured_share: float = _MEASURED_SHARE,
+    weight_decay: float = _WEIGHT_DECAY,
 ) -> None:
     """Cross-entropy of the choice of the right peptide, from the weights that it has."""
     generator = torch.Generator().manual_seed(seed)
     weights = [weight for name, weight in score.named_parameters() if name in score.weights]
-    optimizer = torch.optim.AdamW(weights, weight_decay=_WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(weights, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=updates, pct_start=0.1)
     from_measured = round(_ROWS * measured_share)
     score.train()

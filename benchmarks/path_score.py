@@ -23,6 +23,7 @@ from data.vocabulary import PAD, VOCABULARY
 from model.graph_decoding import PRECURSOR_DEVIATION_PPM, GraphDecoder
 from model.neighbours import Neighbourhood
 from model.path_score import GRID_DA, WEIGHTS_FILE, PathScore, most_probable, node_deviation_da, node_grid
+from model.small_fragments import SmallFragments, small_fragments
 from model.spectra import Spectra
 from model.tensor_file import write_tensors
 from tasks.params import Params, load_params
@@ -52,6 +53,7 @@ class Questions:
     node : (spectra, peptides, slots) int16, of the cleavage behind each slot, -1 for none.
     missed : (spectra, peptides, slots) float16, in units of the usual deviation.
     off : (spectra, peptides), what the peptide's mass costs.
+    ions, pairs : float16, as `SmallFragments`.
     """
 
     tokens: Tensor
@@ -60,6 +62,8 @@ class Questions:
     node: Tensor
     missed: Tensor
     off: Tensor
+    ions: Tensor
+    pairs: Tensor
 
     def drawn(self, rows: Tensor) -> "Questions":
         """These of them."""
@@ -113,6 +117,7 @@ class Examiner:
             node.to(torch.int16),
             (missed.view(peptides.shape) * (node >= 0)).half(),
             (off / PRECURSOR_DEVIATION_PPM).square().float() / 2,
+            *(part.half() for part in small_fragments(self.evidence, index)),
         )
 
 
@@ -123,7 +128,8 @@ def scores(path: PathScore, of: Questions) -> Tensor:
     seen, here = node >= 0, node.clamp(min=0).flatten(1)
     cleavage = (gain.gather(1, here).view(node.shape) - path.missed * of.missed.float().square()) * seen
     turn = turn.gather(1, here[..., None].expand(-1, -1, turn.shape[2])).view(*node.shape, -1) * seen[..., None]
-    whole = path.by_slot(tokens, cleavage, turn).sum(2) - of.off
+    small = path.small(SmallFragments(of.ions.float(), of.pairs.float()))
+    whole = path.by_slot(tokens, cleavage, turn, small).sum(2) - of.off
     return whole.masked_fill((tokens == PAD).all(2), -torch.inf)
 
 

@@ -95,13 +95,14 @@ class GraphDecoder:
     def _decode(self, evidence: MassEvidence, index: SpectrumIndex, slots: int, count: int) -> GraphAnswers:
         gains = self.path.gains(evidence, index)
         tokens, ours = self.path.tokens(), self.residues
-        onwards = _Onwards(gains, tokens.pair[:, ours] + tokens.single[ours], tokens.left, tokens.right[ours])
+        beside = (tokens.pair + tokens.single + gains.small.pair + gains.small.residue[:, None])[..., ours]
+        onwards = _Onwards(gains, beside, tokens.left, tokens.right[ours])
         residue_mass = index.peptide_mass - WATER
         places = int(residue_mass.max() / NOMINAL_DA) + 3 + self.zero
         table = PathTable(len(residue_mass), places, self.residues, self.masses, self.hypotheses)
-        table.begin(self.zero, 0.0, PAD, onwards.pair[PAD])
+        table.begin(self.zero, 0.0, PAD, onwards.pair[:, PAD])
         for number, mass in self.terminal:
-            score = tokens.single[number] + tokens.pair[PAD, number] + onwards.pair[number]
+            score = tokens.single[number] + tokens.pair[PAD, number] + onwards.pair[:, number]
             table.begin(round(mass / NOMINAL_DA) + self.zero, mass, number, score)
         block = int(self.nominal.min())  # of places that do not follow from each other
         for first in range(self.zero - _BELOW_ZERO + block, table.places, block):
@@ -165,7 +166,7 @@ class _Onwards:
     Attributes
     ----------
     gains : of cleavages.
-    pair : (tokens, residues): of a residue, and of a token before it.
+    pair : (batch, tokens, residues): of a residue, and of a token before it.
     left, right : (tokens, RANK) and (residues, RANK).
     """
 
@@ -180,6 +181,6 @@ class _Onwards:
         turn = self.gains.turn.gather(1, node[..., None].expand(-1, -1, self.gains.turn.shape[2]))
         token = token.flatten(1)
         before = score.flatten(1) + (turn * self.left[token]).sum(-1)
-        beside = self.pair.mT.expand(len(token), -1, -1).gather(2, token[:, None].expand(-1, self.pair.shape[1], -1))
+        beside = self.pair.mT.gather(2, token[:, None].expand(-1, self.pair.shape[2], -1))
         onwards = (self.right @ turn.mT).add_(beside).add_(before[:, None])
         return onwards.view(*onwards.shape[:2], *score.shape[1:])

@@ -20,6 +20,9 @@ from data.chemistry import CARBON_MONOXIDE, ION_SERIES, PROTON, WATER, fragment_
 from data.vocabulary import PAD, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
 from model.fragmentation import Fragmentation, closeness, correlation, fitted
+from model.internal_fragments import SLOT_FEATURES as INTERNAL_SLOT_FEATURES
+from model.internal_fragments import WHOLE_FEATURES as INTERNAL_WHOLE_FEATURES
+from model.internal_fragments import beside_internal
 from model.ion_peaks import LOSSES, IonPeaks, peaks_at, readings_at
 from model.peak_lookup import nearest_distance
 from model.tensor_file import fitted_weights
@@ -27,10 +30,12 @@ from model.tensor_file import fitted_weights
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
 
 _PER_ION = 10
-SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(LOSSES) + 1 + 2 + 1
+SLOT_FEATURES = len(ION_SERIES) * _PER_ION + len(LOSSES) + 1 + 2 + 1 + INTERNAL_SLOT_FEATURES
 HEIGHTS, POSTERIOR = slice(len(ION_SERIES)), len(ION_SERIES) * _PER_ION + len(LOSSES) + 2
 """Where among them stand the heights of ions, and the logarithm of the cleavage's probability."""
-WHOLE_FEATURES = 21
+INTERNAL = 21
+WHOLE_FEATURES = INTERNAL + INTERNAL_WHOLE_FEATURES
+"""Of the whole peptide; and where what internal fragments say begins among them."""
 _POSITIONS = 3
 _PRECURSOR_PPM = 20.0
 _MEMBERS, _WIDTH = 3, 48
@@ -157,10 +162,12 @@ class MatchScore(nn.Module):
         read = readings_at(index, peaks)
         per_ion = [height, error, beside, asked.float(), (height > 0).float(), *expected.float(), *read, shared]
         off = self.off_expected(height, expected, asked)
-        slot = torch.cat([*per_ion, lost, small, posterior, path[..., None], *off], -1)
-        whole = self._whole(
-            evidence, index, tokens, (mz.float(), height, beside, expected, asked, shared), posterior, path
-        )
+        explained = _explained(evidence, index, mz.float().masked_fill(~asked, torch.inf))
+        internal, of_internal = beside_internal(evidence, index, tokens, ~explained)
+        slot = torch.cat([*per_ion, lost, small, posterior, path[..., None], internal, *off], -1)
+        ions = height, beside, expected, asked, shared
+        whole = self._whole(evidence, index, tokens, ions, explained, posterior, path)
+        whole = torch.cat([whole, of_internal], -1)
         return self.beside_others(evidence, tokens, slot.float(), whole.float())
 
     @torch.no_grad()
@@ -200,10 +207,11 @@ class MatchScore(nn.Module):
         index: SpectrumIndex,
         tokens: Tensor,
         ions: tuple[Tensor, ...],
+        explained: Tensor,
         posterior: Tensor,
         path: Tensor,
     ) -> Tensor:
-        mz, height, beside, expected, asked, shared = ions
+        height, beside, expected, asked, shared = ions
         charge, score = index.charge, path.sum(2)
         cleaved = evidence.is_cleavage(tokens)
         count = cleaved.sum(2).clamp(min=1)
@@ -215,7 +223,7 @@ class MatchScore(nn.Module):
             [
                 (found.any(-1) & cleaved).sum(2) / count,
                 found.sum((2, 3)) / asked.sum((2, 3)).clamp(min=1),
-                _explained(evidence, index, mz.masked_fill(~asked, torch.inf)),
+                (explained * index.intensity[:, None]).sum(2) / index.intensity.sum(1).clamp(min=1e-6)[:, None],
                 _mean(beside.square(), height.sqrt()),
                 logarithm.sum(2) / count,
                 logarithm.masked_fill(~cleaved, 1.0).amin(2),
@@ -253,13 +261,12 @@ def _mean(values: Tensor, weight: Tensor) -> Tensor:
 
 
 def _explained(evidence: MassEvidence, index: SpectrumIndex, mz: Tensor) -> Tensor:
-    """(batch, peptides): share of the intensity that lies at ions, (batch, peptides, slots, series)."""
+    """(batch, peptides, peaks): whether peaks lie at ions, (batch, peptides, slots, series)."""
     ions = mz.flatten(2).sort(dim=2).values
     peaks = index.mz.clamp(max=1e5)
     query = peaks[:, None].expand(-1, ions.shape[1], -1)
     distance = nearest_distance(ions.flatten(0, 1), query.flatten(0, 1)).view(query.shape)
-    near = distance <= evidence.narrow_da_at(peaks, index.deviation_ppm)[:, None]
-    return (near * index.intensity[:, None]).sum(2) / index.intensity.sum(1).clamp(min=1e-6)[:, None]
+    return distance <= evidence.narrow_da_at(peaks, index.deviation_ppm)[:, None]
 
 
 def fitted_match_score(vocabulary: Vocabulary) -> MatchScore:

@@ -170,12 +170,12 @@ class Neighbourhood:
         last = string.gather(1, length[:, None] - 1)[:, 0]
         first, behind = string[:, 0], of.behind[stretch]
         score = at_left[stretch, first] + at_right[stretch, last]
-        score += tokens.pair[of.before[stretch], first]
-        score += torch.where(behind == PAD, tokens.end[last], tokens.pair[last, behind])
+        score += self._pair(gains, row, of.before[stretch], first)
+        score += torch.where(behind == PAD, tokens.end[last], self._pair(gains, row, last, behind))
         mass = of.left[stretch]
         for place in range(_WIDTH):
             token = string[:, place]
-            score += tokens.single[token] * (place < length)
+            score += (tokens.single[token] + gains.small.residue[row, token]) * (place < length)
             if place + 1 < _WIDTH:
                 mass = mass + self.masses[token]
                 score += self._inner(gains, row, mass, token, string[:, place + 1]) * (place + 1 < length)
@@ -184,7 +184,11 @@ class Neighbourhood:
     def _inner(self, gains: PathGains, row: Tensor, mass: Tensor, left: Tensor, right: Tensor) -> Tensor:
         """(cleavages,): what cleavages between two tokens score; there is none behind a terminal modification."""
         turn = (gains.turn_at(row, mass) * (self.tokens.left[left] + self.tokens.right[right])).sum(-1)
-        return (gains.cleavage_at(row, mass) + turn) * self.is_residue[left] + self.tokens.pair[left, right]
+        return (gains.cleavage_at(row, mass) + turn) * self.is_residue[left] + self._pair(gains, row, left, right)
+
+    def _pair(self, gains: PathGains, row: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        """(pairs,): what a token before another scores."""
+        return self.tokens.pair[left, right] + gains.small.pair[row, left, right]
 
     def _is_idle(self, of: _Stretches, which: Tensor, peptides: Tensor) -> Tensor:
         """(replacements,) bool: those that leave an end of the stretch as it was, or make the peptide too long."""

@@ -3,7 +3,8 @@
 It is a sum over the cleavages and residues of a peptide, so that the best peptide can be found by dynamic programming
 (`model.graph_decoding`) and what a replaced stretch gains needs the stretch alone (`model.neighbours`). A small network
 reads, at each node of the graph, the ions of its cleavage, their losses, and its posterior probability; which residues
-stand on either side counts through a product of low rank. Untrained, it is the logarithm of the posterior over that of
+stand on either side counts through a product of low rank. What small fragments say of residues and of neighbouring
+pairs (`model.small_fragments`) is added. Untrained, it is the logarithm of the posterior over that of
 a place where nothing was seen, less the residues' costs by their frequency. Fitted by
 ``python -m benchmarks.path_score`` to make the right peptide probable among others of its mass, as a conditional random
 field is (Lafferty et al. 2001).
@@ -23,6 +24,7 @@ from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
 from model.ion_peaks import LOSSES, peaks_at, readings_at
 from model.residue_strings import CARBAMIDOMETHYL
+from model.small_fragments import SmallFragmentGains, SmallFragments, small_fragments
 from model.tensor_file import fitted_weights
 
 WEIGHTS_FILE = Path(__file__).with_suffix(".safetensors")
@@ -93,7 +95,7 @@ class Nodes(NamedTuple):
 
 @dataclass
 class PathGains:
-    """What cleavages of a batch of spectra gain, by their mass.
+    """What cleavages of a batch of spectra gain, by their mass, and what residues and pairs gain wherever they stand.
 
     Attributes
     ----------
@@ -101,11 +103,13 @@ class PathGains:
     node : (batch, grid) int32, of the turn that belongs to it.
     turn : (batch, nodes, RANK) float32: to be multiplied with what the residues on either side are; zeros for no node.
         No columns where nothing is learned.
+    small : what residues and neighbouring pairs gain in each spectrum; zeros where nothing is learned.
     """
 
     cleavage: Tensor
     node: Tensor
     turn: Tensor
+    small: SmallFragments
 
     def place(self, mass: Tensor) -> Tensor:
         """Of masses, Da, on the grid."""
@@ -166,6 +170,9 @@ class PathScore(nn.Module):
             self.last = nn.Linear(_WIDTH, 1 + RANK)
             nn.init.zeros_(self.last.weight)
             nn.init.zeros_(self.last.bias)
+            is_residue = torch.as_tensor(~vocabulary.is_terminal) & (torch.arange(len(vocabulary)) > STOP)
+            is_residue[GAP] = False
+            self.small = SmallFragmentGains(self.kind, is_residue)
         self.left, self.right = (nn.Parameter(torch.randn(_KINDS, rank) * 0.3) for _ in range(2))
         self.scale = nn.Parameter(torch.tensor(_SCALE))
         self.pair = nn.Parameter(torch.zeros(_KINDS, _KINDS))
@@ -228,7 +235,14 @@ class PathScore(nn.Module):
             missed = (there * GRID_DA - functional.pad(nodes.mass, (0, 1)).gather(1, near)) / deviation_da
             value = gain.gather(1, near) - self.missed * missed.square() * (near < nodes.mass.shape[1])
             cleavage = torch.zeros(node.shape, device=node.device).scatter(1, there, value)
-            return PathGains(cleavage, node, turn)
+            return PathGains(cleavage, node, turn, self._of_small_fragments(evidence, index))
+
+    def _of_small_fragments(self, evidence: MassEvidence, index: SpectrumIndex) -> SmallFragments:
+        if self.learned:
+            gained: SmallFragments = self.small(small_fragments(evidence, index))
+            return gained
+        tokens = len(self.kind)
+        return SmallFragments(*(index.mz.new_zeros(len(index.mz), *shape) for shape in ((tokens,), (tokens, tokens))))
 
     def tokens(self) -> TokenScores:
         """Of all tokens of the vocabulary."""
@@ -241,19 +255,21 @@ class PathScore(nn.Module):
             right=kind @ self.right,
         )
 
-    def by_slot(self, tokens: Tensor, cleavage: Tensor, turn: Tensor) -> Tensor:
-        """What each slot of peptides adds to their scores; (..., slots).
+    def by_slot(self, tokens: Tensor, cleavage: Tensor, turn: Tensor, small: SmallFragments) -> Tensor:
+        """What each slot of peptides adds to their scores; (batch, peptides, slots).
 
         Parameters
         ----------
-        tokens : (..., slots) int64, ``PAD`` behind the last residue.
-        cleavage, turn : (..., slots) and (..., slots, RANK), of the cleavage behind each slot; 0 where there is none.
+        tokens : (batch, peptides, slots) int64, ``PAD`` behind the last residue.
+        cleavage, turn : (batch, peptides, slots) and (batch, peptides, slots, RANK), of the cleavage behind each slot;
+            0 where there is none.
+        small : what residues and neighbouring pairs gain in each spectrum.
         """
         of = self.tokens()
         before, behind = functional.pad(tokens, (1, 0))[..., :-1], functional.pad(tokens, (0, 1))[..., 1:]
         is_token = tokens != PAD
         is_last = is_token & (behind == PAD)
-        alone = of.single[tokens] + of.pair[before, tokens] + of.end[tokens] * is_last
+        alone = of.single[tokens] + of.pair[before, tokens] + of.end[tokens] * is_last + small.by_slot(tokens, before)
         beside = (turn * (of.left[tokens] + of.right[behind])).sum(-1)
         return (alone + cleavage + beside) * is_token
 
@@ -264,7 +280,7 @@ class PathScore(nn.Module):
             mass, is_cleavage = evidence.masses[tokens].cumsum(-1), evidence.is_cleavage(tokens)
             row = torch.arange(len(tokens), device=tokens.device)[:, None, None].expand_as(tokens)
             turn = gains.turn_at(row, mass) * is_cleavage[..., None]
-            return self.by_slot(tokens, gains.cleavage_at(row, mass) * is_cleavage, turn)
+            return self.by_slot(tokens, gains.cleavage_at(row, mass) * is_cleavage, turn, gains.small)
 
 
 def most_probable(index: SpectrumIndex) -> Nodes:

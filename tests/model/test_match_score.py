@@ -13,7 +13,7 @@ from data.schema import Spectrum
 from data.settings import PreprocessingSettings
 from data.vocabulary import PAD, VOCABULARY
 from model.evidence import MassEvidence
-from model.match_score import SLOT_FEATURES, WHOLE_FEATURES, MatchScore, fitted_match_score
+from model.match_score import INTERNAL, POSTERIOR, SLOT_FEATURES, WHOLE_FEATURES, MatchScore, fitted_match_score
 from model.path_score import fitted_path_score
 from model.settings import NetworkSettings
 from model.spectra import to_spectra
@@ -86,6 +86,15 @@ def test_ions_at_one_peak_are_told():
     assert shared.sum() == 2
 
 
+def test_a_peak_that_an_ion_of_the_peptide_explains_is_no_internal_fragment():
+    fragment, peaks = mass.fast_mass("PE", ion_type="b", charge=1), [(mass.fast_mass("K", ion_type="y", charge=1), 1.0)]
+    seen = spectrum("APESTK", 2, [*peaks, (fragment, 1.0)])
+    slot, whole = features_of([seen], tokens_of("APESTK", "PEASTK"))
+    begins = slot[0, :, :6, POSTERIOR + 2]
+    assert begins.tolist() == [[0, 1, 0, 0, 0, 0], [0] * 6]  # in the second it is a b ion
+    np.testing.assert_allclose(whole[0, :, INTERNAL], [0.1, 0])
+
+
 def test_in_an_accurate_spectrum_a_peak_far_off_is_no_ion():
     peptide = "LGEYGFQNALLVR"
     own = [mass.fast_mass(peptide[-k:], ion_type="y", charge=1) for k in range(1, len(peptide))]
@@ -102,8 +111,8 @@ def test_in_an_accurate_spectrum_a_peak_far_off_is_no_ion():
 def test_the_path_score_is_read_slot_by_slot_and_as_a_whole():
     peaks = [(mass.fast_mass("LPSSDVDK"[-k:], ion_type="y", charge=1), k) for k in range(1, 8)]
     slot, whole = features_of([spectrum("LPSSDVDK", 2, peaks)], tokens_of("LPSSDVDK", "PLSSDVDK"))
-    path = slot[..., -1].sum(2)
-    torch.testing.assert_close(whole[..., -2:], torch.stack([path / 10, path / 8], -1))
+    path = slot[..., POSTERIOR + 1].sum(2)
+    torch.testing.assert_close(whole[..., 19:21], torch.stack([path / 10, path / 8], -1))
     assert path[0, 0] > path[0, 1]  # where the proline stands is seen
 
 

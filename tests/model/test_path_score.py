@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from pyteomics import mass
 
 from data.chemistry import WATER
 from data.vocabulary import PAD, VOCABULARY
@@ -19,12 +20,19 @@ PER_CENT = dict(zip("GASPV", (7.07, 8.25, 6.65, 4.74, 6.86), strict=True))
 """Of Swiss-Prot, by its release notes."""
 
 
+SMALL = {
+    mass.fast_mass(pair, ion_type=series, charge=1): height
+    for pair, series, height in (("GP", "b", 0.8), ("GP", "a", 0.3), ("AV", "b", 0.5), ("P", "a", 0.9), ("V", "a", 0.2))
+}
+"""Immonium ions and fragments of two residues, Th, and how high they stand."""
+
+
 def index_of(total, nodes=(100.0,), posterior=(0.0,)):
-    """A spectrum of which the graph alone is known; total of the residues, Da."""
-    empty = EVIDENCE.index(
-        torch.zeros(1, 1).double(), torch.zeros(1, 1), torch.tensor([500.0]).double(), torch.tensor([2])
-    )
-    parts = vars(empty) | {
+    """A spectrum of which the graph and some small fragments are known; total of the residues, Da."""
+    mz = torch.tensor([sorted(SMALL)]).double()
+    intensity = torch.tensor([[SMALL[ion] for ion in sorted(SMALL)]])
+    spectrum = EVIDENCE.index(mz, intensity, torch.tensor([500.0]).double(), torch.tensor([2]))
+    parts = vars(spectrum) | {
         "peptide_mass": torch.tensor([total + WATER]).double(),
         "node_mass": torch.tensor(nodes)[None].float(),
         "node_posterior": torch.tensor(posterior)[None].float(),
@@ -64,12 +72,12 @@ def test_untrained_it_is_the_posterior_over_nothing_seen_less_what_residues_cost
 
 def test_of_two_nodes_near_a_cleavage_the_more_probable_counts():
     one, other = VOCABULARY.encode("GA")
-    mass = round(float(VOCABULARY.masses[one]) / GRID_DA) * GRID_DA
+    place = round(float(VOCABULARY.masses[one]) / GRID_DA) * GRID_DA
     peptide, total = [one, other], float(VOCABULARY.masses[[one, other]].sum())
     path = PathScore(VOCABULARY).requires_grad_(False)
-    both = scored(path, index_of(total, (mass - GRID_DA / 4, mass + GRID_DA / 4), (0.9, 0.1)), peptide)
-    alone = scored(path, index_of(total, (mass - GRID_DA / 4,), (0.9,)), peptide)
-    worse = scored(path, index_of(total, (mass + GRID_DA / 4,), (0.1,)), peptide)
+    both = scored(path, index_of(total, (place - GRID_DA / 4, place + GRID_DA / 4), (0.9, 0.1)), peptide)
+    alone = scored(path, index_of(total, (place - GRID_DA / 4,), (0.9,)), peptide)
+    worse = scored(path, index_of(total, (place + GRID_DA / 4,), (0.1,)), peptide)
     assert both == pytest.approx(alone) and worse < alone
 
 
@@ -79,7 +87,8 @@ def test_a_peptide_scores_the_sum_of_its_cleavages_residues_and_neighbours():
     index = index_of(cleavages[-1], cleavages[1:4].round(2), (0.9, 0.5, 0.2))
     gains, of = path.gains(EVIDENCE, index), path.tokens()
     wanted = float(of.pair[PAD, peptide[0]] + of.end[peptide[-1]] + of.single[peptide].sum())
-    wanted += sum(float(of.pair[a, b]) for a, b in pairwise(peptide))
+    wanted += sum(float(of.pair[a, b] + gains.small.pair[0, a, b]) for a, b in pairwise(peptide))
+    wanted += float(gains.small.residue[0, peptide].sum())
     for slot in (1, 2, 3):  # there is no cleavage behind a terminal modification
         place = round(float(cleavages[slot]) / GRID_DA)
         turn = gains.turn[0, gains.node[0, place].long()]
