@@ -34,7 +34,7 @@ class PerfectReader:
     """Knows how many sequences of k residues have a mass."""
 
     def __init__(self, tokens: NDArray[np.int64]) -> None:
-        residues, counts = np.unique(tokens[_is_residue(tokens)], return_counts=True)
+        residues, counts = np.unique(tokens[VOCABULARY.is_residue[tokens]], return_counts=True)
         self.residues, self.frequency = residues, counts / counts.sum()
         self.places = np.round(VOCABULARY.masses[residues] / BIN_DA).astype(int)
         self.sequences, self.best = [np.ones(1)], [np.ones(1)]
@@ -82,7 +82,7 @@ def read(reader: PerfectReader, tokens: NDArray[np.int64], seen: NDArray[np.bool
 
     A terminal modification is taken as known.
     """
-    peptide, seen = tokens[_is_residue(tokens)], seen[_is_residue(tokens)]
+    peptide, seen = tokens[VOCABULARY.is_residue[tokens]], seen[VOCABULARY.is_residue[tokens]]
     ends = [*np.flatnonzero(seen[: len(peptide) - 1]), len(peptide) - 1]
     first, determined, right, whole = 0, 1, 1, 1.0  # the stop
     for end in ends:
@@ -97,17 +97,14 @@ def read(reader: PerfectReader, tokens: NDArray[np.int64], seen: NDArray[np.bool
     return determined, right, len(peptide) + 1, whole
 
 
-def _is_residue(tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
-    is_residue: NDArray[np.bool_] = (tokens > STOP) & ~VOCABULARY.is_terminal[tokens]
-    return is_residue
-
-
 def told(reader: PerfectReader, tokens: Sequence[NDArray[np.int64]], seen: Sequence[NDArray[np.bool_]]) -> str:
     """A row of the table: shares of cleavages seen, tokens determined, tokens and peptides right."""
     counts = np.array([read(reader, t, s) for t, s in zip(tokens, seen, strict=True)])
     determined, right, total, whole = counts.sum(0)
     inner = counts[:, 2].astype(int) - 2
-    cleavages = sum(s[_is_residue(t)][:n].sum() for t, s, n in zip(tokens, seen, inner, strict=True)) / inner.sum()
+    cleavages = (
+        sum(s[VOCABULARY.is_residue[t]][:n].sum() for t, s, n in zip(tokens, seen, inner, strict=True)) / inner.sum()
+    )
     return f"{cleavages:15.3f} {determined / total:18.3f} {right / total:15.3f} {whole / len(counts):15.3f}"
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from benchmarks.match_score import Examiner
 from benchmarks.spectrum_graph import measured
 from data.batches import SpectrumSet
-from data.vocabulary import GAP, STOP, VOCABULARY
+from data.vocabulary import VOCABULARY
 from model.match_score import INTERNAL, MatchScore
 from model.small_fragments import small_fragments
 from tasks.params import load_params
@@ -27,15 +27,15 @@ def shuffled(peptides: Tensor, rng: np.random.Generator) -> Tensor:
     """Peptides, (batch, slots), whose residues but the first and the last stand in another order."""
     found = peptides.clone()
     for row in found:
-        inner = ((row > STOP) & ~torch.from_numpy(VOCABULARY.is_terminal)[row]).nonzero()[1:-1, 0]
+        inner = torch.from_numpy(VOCABULARY.is_residue)[row].nonzero()[1:-1, 0]
         row[inner] = row[inner[torch.from_numpy(rng.permutation(len(inner)))]]
     return found
 
 
 def told(examiner: Examiner, spectra: SpectrumSet, rng: np.random.Generator) -> Iterator[dict[str, Tensor]]:
     """What each batch of spectra shows, by name."""
-    residues = torch.tensor([int(token) for token in examiner.judge.answered if token != GAP])
-    residues = residues[~torch.from_numpy(VOCABULARY.is_terminal)[residues]]
+    answered = examiner.judge.answered
+    residues = answered[torch.from_numpy(VOCABULARY.is_residue)[answered]]
     upper = torch.triu(torch.ones(len(residues), len(residues), dtype=torch.bool))
     for read, tokens in measured(spectra):
         index = examiner.evidence.index(read.mz, read.intensity, read.precursor_mz, read.charge)

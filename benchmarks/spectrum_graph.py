@@ -87,7 +87,7 @@ def _tensors(peaks: PeakBatch) -> Spectra:
 def is_cleavage(mass: Tensor, tokens: NDArray[np.int64]) -> Tensor:
     """Whether each node lies at a cleavage of the true peptide; (batch, nodes)."""
     prefix = torch.from_numpy(VOCABULARY.masses[tokens].cumsum(1))
-    inner = torch.from_numpy((tokens > STOP) & ~VOCABULARY.is_terminal[tokens])
+    inner = torch.from_numpy(VOCABULARY.is_residue[tokens])
     prefix = prefix.masked_fill(~inner, -1e6)
     near = (mass[:, :, None] - prefix[:, None]).abs() <= (mass[:, :, None] * 30e-6).clamp(min=0.02)
     return near.any(-1)

@@ -58,7 +58,7 @@ class SpectrumSet:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """(rows,), residues of each peptide."""
-        lengths: NDArray[np.int64] = ((self.tokens > STOP) & ~VOCABULARY.is_terminal[self.tokens]).sum(1)
+        lengths: NDArray[np.int64] = VOCABULARY.is_residue[self.tokens].sum(1)
         return lengths
 
     @classmethod

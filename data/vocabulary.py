@@ -84,7 +84,7 @@ class Vocabulary:
     ----------
     tokens : the token of each id.
     masses : (tokens,) float64, Da, 0 for ``PAD`` and ``STOP``; 0 for ``GAP``, too, whose mass is the network's to say.
-    is_terminal : (tokens,) bool.
+    is_terminal, is_residue : (tokens,) bool; gaps and what ends a peptide are neither.
 
     Parameters
     ----------
@@ -97,6 +97,7 @@ class Vocabulary:
         self.tokens = (Token("<pad>", 0.0), Token("<stop>", 0.0), *known, *map(_token, offered))
         self.masses: NDArray[np.float64] = np.array([token.mass for token in self.tokens])
         self.is_terminal: NDArray[np.bool_] = np.array([token.is_terminal for token in self.tokens])
+        self.is_residue: NDArray[np.bool_] = np.array([bool(token.residue) for token in self.tokens])
         self._residue_ids: dict[tuple[str, int | None], int] = {}
         self._terminal_ids: dict[tuple[int, ...], int] = {}
         for number, token in enumerate(self.tokens):

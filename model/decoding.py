@@ -30,6 +30,7 @@ class DecodingSettings:
     ----------
     candidates : the best so many peptides of a spectrum.
     paths : so many of the best by what was learned of paths the search among neighbours begins with.
+    paths_again : so many more, of a second reading of highly charged spectra.
     finalists : so many of them, and of their neighbours, the answer is chosen among.
     tolerance_ppm : of the precursor mass.
     isotope_errors : the precursor may be the peak of up to so many 13C atoms.
@@ -40,6 +41,7 @@ class DecodingSettings:
 
     candidates: int = 4
     paths: int = 64
+    paths_again: int = 64
     finalists: int = 16
     tolerance_ppm: float = 20.0
     isotope_errors: int = 0

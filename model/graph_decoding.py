@@ -13,7 +13,7 @@ from torch import Tensor
 from data.chemistry import WATER
 from data.vocabulary import GAP, PAD, STOP, Vocabulary
 from model.evidence import MassEvidence, SpectrumIndex
-from model.hypothesis import are_repeated, peptides_at
+from model.hypothesis import are_among, are_repeated, peptides_at
 from model.path_score import PathGains, PathScore
 from model.path_table import SAME_MASS_DA, Ends, PathTable
 from model.residue_strings import NOMINAL_DA
@@ -25,6 +25,8 @@ _ROWS = 16
 """Spectra at once, of like mass: what fits a processor's cache is quicker."""
 _BELOW_ZERO = 20
 """Terminal modifications may weigh so much less than nothing, in nominal units."""
+_READ_AGAIN_CHARGE, _LESS = 3, 1.0
+"""From so high a precursor's charge on spectra are read again, and what the best peptide's cleavages gain less then."""
 
 
 @dataclass
@@ -39,6 +41,13 @@ class GraphAnswers:
 
     tokens: Tensor
     score: Tensor
+
+    def and_then(self, others: "GraphAnswers") -> "GraphAnswers":
+        """These, and behind them those of others, of the same spectra, that are not among them."""
+        known = are_among(others.tokens, self.tokens)
+        tokens = others.tokens.masked_fill(known[..., None], PAD)
+        score = others.score.masked_fill(known, -torch.inf)
+        return GraphAnswers(torch.cat([self.tokens, tokens], 1), torch.cat([self.score, score], 1))
 
 
 class GraphDecoder:
@@ -75,25 +84,53 @@ class GraphDecoder:
         self.path = path.to(self.device)
 
     @torch.no_grad()
-    def __call__(self, evidence: MassEvidence, index: SpectrumIndex, slots: int, count: int) -> GraphAnswers:
+    def __call__(
+        self, evidence: MassEvidence, index: SpectrumIndex, slots: int, count: int, again: int = 0
+    ) -> GraphAnswers:
         """The best peptides.
+
+        Of a long peptide many paths are nearly as good as the best and differ from it in the same few places. A second
+        reading, in which the cleavages of the best gain less, brings up others.
 
         Parameters
         ----------
         index : of a batch of spectra, with a spectrum graph.
         slots : that an answer may fill.
         count : of answers a spectrum.
+        again : answers more, of a second reading of highly charged spectra, behind the others and with the scores of
+            that reading; a spectrum that is not read again has none.
         """
         order = index.peptide_mass.argsort()
         with torch.autocast(self.device.type, enabled=False):
-            parts = [self._decode(evidence, index.select(rows), slots, count) for rows in order.split(_ROWS)]
+            parts = [self._decode(evidence, index.select(rows), slots, count, again) for rows in order.split(_ROWS)]
         back = order.argsort()
         return GraphAnswers(
             torch.cat([part.tokens for part in parts])[back], torch.cat([part.score for part in parts])[back]
         )
 
-    def _decode(self, evidence: MassEvidence, index: SpectrumIndex, slots: int, count: int) -> GraphAnswers:
+    def _decode(self, evidence: MassEvidence, index: SpectrumIndex, slots: int, count: int, again: int) -> GraphAnswers:
         gains = self.path.gains(evidence, index)
+        answers = self._best(gains, index, slots, count)
+        if again:
+            answers = answers.and_then(self._read_again(gains, evidence, index, answers.tokens[:, 0], again))
+        return answers
+
+    def _read_again(
+        self, gains: PathGains, evidence: MassEvidence, index: SpectrumIndex, best: Tensor, count: int
+    ) -> GraphAnswers:
+        """So many answers to the highly charged of the spectra, others than the best, (batch, slots)."""
+        shape = len(best), count
+        tokens = best.new_full((*shape, best.shape[1]), PAD)
+        score = torch.full(shape, -torch.inf, device=best.device)
+        high = (index.charge >= _READ_AGAIN_CHARGE).nonzero()[:, 0]
+        if len(high):
+            best = best[high]
+            less = gains.select(high).less(evidence.masses[best].cumsum(1), evidence.is_cleavage(best), _LESS)
+            found = self._best(less, index.select(high), best.shape[1], count)
+            tokens[high], score[high] = found.tokens, found.score
+        return GraphAnswers(tokens, score)
+
+    def _best(self, gains: PathGains, index: SpectrumIndex, slots: int, count: int) -> GraphAnswers:
         tokens, ours = self.path.tokens(), self.residues
         beside = (tokens.pair + tokens.single + gains.small.pair + gains.small.residue[:, None])[..., ours]
         onwards = _Onwards(gains, beside, tokens.left, tokens.right[ours])

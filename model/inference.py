@@ -206,9 +206,10 @@ class Sequencer:
         if self.database is not None or not self.answerer.settings.exact:
             return self.network.graph_answers(index, slots, 1).tokens
         learned_path, count = self.answerer.search.neighbours.path, self.decoding.candidates
-        paths = self.decoding.paths if self.answerer.settings.neighbours else count
+        searching = self.answerer.settings.neighbours
+        paths, again = (self.decoding.paths, self.decoding.paths_again) if searching else (count, 0)
         plain = self.network.graph_answers(index, slots, count).tokens
-        learned = self.network.graph_answers(index, slots, paths, learned_path).tokens
+        learned = self.network.graph_answers(index, slots, paths, learned_path, again).tokens
         return torch.cat([plain, learned.masked_fill(are_among(learned, plain)[..., None], PAD)], 1)
 
     def _refine(self, encoded: EncodedBatch, steps: int | None, graph: Tensor | None) -> tuple[State, list[Hypothesis]]:

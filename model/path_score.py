@@ -11,7 +11,7 @@ field is (Lafferty et al. 2001).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,6 +123,25 @@ class PathGains:
         """(..., RANK): the turns of cleavages at masses, Da, of rows; shapes alike."""
         return self.turn[row, self.node[row, self.place(mass)].long()]
 
+    def select(self, rows: Tensor) -> "PathGains":
+        """Those of the spectra of these rows."""
+        small = SmallFragments(*(part[rows] for part in self.small))
+        return PathGains(self.cleavage[rows], self.node[rows], self.turn[rows], small)
+
+    def less(self, mass: Tensor, is_cleavage: Tensor, by: float) -> "PathGains":
+        """The same, but that cleavages near masses gain less.
+
+        Parameters
+        ----------
+        mass, is_cleavage : (batch, cleavages), Da, and which of them there are.
+        """
+        near = torch.arange(-_REACH, _REACH + 1, device=mass.device)
+        place = (self.place(mass)[..., None] + near).clamp(0, self.cleavage.shape[1] - 1)
+        # what is no cleavage points at the first place, where no peptide is cleaved
+        place = place.masked_fill(~is_cleavage[..., None], 0).flatten(1)
+        taken = torch.zeros_like(self.cleavage).scatter(1, place, by)
+        return replace(self, cleavage=self.cleavage - taken)
+
 
 class TokenScores(NamedTuple):
     """What tokens add to a path's score.
@@ -170,9 +189,7 @@ class PathScore(nn.Module):
             self.last = nn.Linear(_WIDTH, 1 + RANK)
             nn.init.zeros_(self.last.weight)
             nn.init.zeros_(self.last.bias)
-            is_residue = torch.as_tensor(~vocabulary.is_terminal) & (torch.arange(len(vocabulary)) > STOP)
-            is_residue[GAP] = False
-            self.small = SmallFragmentGains(self.kind, is_residue)
+            self.small = SmallFragmentGains(self.kind, torch.as_tensor(vocabulary.is_residue))
         self.left, self.right = (nn.Parameter(torch.randn(_KINDS, rank) * 0.3) for _ in range(2))
         self.scale = nn.Parameter(torch.tensor(_SCALE))
         self.pair = nn.Parameter(torch.zeros(_KINDS, _KINDS))

@@ -260,19 +260,20 @@ class Network(nn.Module):
         return with_stop(self.graph_answers(index, slots, 1).tokens[:, 0])
 
     def graph_answers(
-        self, index: SpectrumIndex, slots: int, count: int, path: PathScore | None = None
+        self, index: SpectrumIndex, slots: int, count: int, path: PathScore | None = None, again: int = 0
     ) -> GraphAnswers:
         """The best peptides of the spectrum graph; of a network that has one.
 
         Parameters
         ----------
         path : what they are best by; None: posteriors of cleavages and frequencies of residues alone.
+        again : as in `GraphDecoder`.
         """
         path = path or plain_path_score(self.vocabulary)
         hypotheses = HYPOTHESES if path.learned else _PLAIN_HYPOTHESES
         tolerance_ppm = self.settings.closure_tolerance_ppm
         decoder = GraphDecoder(self.vocabulary, self.candidates, tolerance_ppm, path, hypotheses)
-        return decoder(self.mass_evidence, index, slots, count)
+        return decoder(self.mass_evidence, index, slots, count, again)
 
     def begin(self, index: SpectrumIndex, slots: int | None = None, graph: Tensor | None = None) -> State:
         """The state that the recursion starts from.

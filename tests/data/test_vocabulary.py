@@ -48,6 +48,13 @@ def test_token_masses_are_those_of_pyteomics() -> None:
     assert VOCABULARY.masses.dtype == np.float64 and VOCABULARY.is_terminal.dtype == np.bool_
 
 
+def test_a_token_is_a_residue_a_terminal_modification_or_neither() -> None:
+    vocabulary = Vocabulary(["S[UNIMOD:34]"])
+    residues = np.flatnonzero(vocabulary.is_residue).tolist()
+    assert residues == [*RESIDUE_IDS, len(vocabulary) - 1]
+    assert not VOCABULARY.is_residue[[PAD, STOP, GAP, *TERMINAL_IDS]].any()
+
+
 def test_isobaric_tokens_weigh_the_same_to_the_last_bit() -> None:
     masses = VOCABULARY.masses
     assert masses[IDS["D"]] == masses[IDS["N[UNIMOD:7]"]]

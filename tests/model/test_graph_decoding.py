@@ -89,6 +89,61 @@ def test_the_peptides_are_the_best_of_all_strings_and_score_what_the_path_score_
         assert not found.score[0, len(strings) :].isfinite().any()
 
 
+def two_ladders(seed, count):
+    """Graphs of the cleavages of a peptide and, less probable, of the same residues in another order."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        truth = rng.choice(RESIDUES, 6)
+        ladders = [VOCABULARY.masses[order].cumsum() for order in (truth, rng.permutation(truth))]
+        nodes = np.concatenate([ladder[:-1] for ladder in ladders])
+        yield index_of(ladders[0][-1], np.sort(nodes), np.repeat([0.9, 0.5], 5)[nodes.argsort()])
+
+
+def of_charge(index, charge):
+    return SpectrumIndex(**(vars(index) | {"charge": torch.tensor([charge])}))
+
+
+def read_again(path, index, count):
+    """Strings, and scores, of two readings of so many answers each."""
+    decoder = GraphDecoder(VOCABULARY, torch.tensor(RESIDUES), 20.0, path)
+    found = decoder(EVIDENCE, index, SLOTS, count, count)
+    strings, scores = strings_of(found.tokens[0]), found.score[0].tolist()
+    return [list(zip(strings[part], scores[part], strict=True)) for part in (slice(count), slice(count, None))]
+
+
+def test_a_second_reading_finds_what_is_best_where_the_cleavages_of_the_best_gain_less_by_one():
+    path, count, others = PathScore(VOCABULARY).requires_grad_(False), 4, 0
+    for index in (of_charge(each, 3) for each in two_ladders(4, 3)):
+        first, again = read_again(path, index, count)
+        of_best = VOCABULARY.masses[list(first[0][0])].cumsum()[:-1]
+        every = list(all_strings(index))
+        shared = np.array(
+            [
+                (np.abs(VOCABULARY.masses[list(string)].cumsum()[:-1, None] - of_best) < 0.02).any(1).sum()
+                for string in every
+            ]
+        )
+        lessened = dict(zip(every, scores_of(path, index, every) - shared, strict=True))
+        wanted = sorted(lessened, key=lessened.__getitem__, reverse=True)[:count]
+        known = {string for string, _ in first}
+        found = {string: score for string, score in again if string}
+        others += len(found)
+        assert set(found) == set(wanted) - known
+        for string, score in found.items():
+            assert score == pytest.approx(lessened[string], abs=0.05)
+        assert all(score == -np.inf for string, score in again if not string)
+    assert others  # or nothing was tested
+
+
+def test_only_highly_charged_spectra_are_read_again():
+    index = next(spectra(4, 1))
+    (first, again), (highly, _) = (read_again(mixed(4), of_charge(index, charge), 12) for charge in (2, 3))
+    assert not any(string for string, _ in again)
+    assert not any(np.isfinite(score) for _, score in again)
+    assert first
+    assert highly
+
+
 def test_a_terminal_modification_scores_what_the_path_score_says():
     path, ids = mixed(6), [TERMINAL, *RESIDUES]
     masses = VOCABULARY.masses[ids]

@@ -112,7 +112,7 @@ def test_the_path_score_is_read_slot_by_slot_and_as_a_whole():
     peaks = [(mass.fast_mass("LPSSDVDK"[-k:], ion_type="y", charge=1), k) for k in range(1, 8)]
     slot, whole = features_of([spectrum("LPSSDVDK", 2, peaks)], tokens_of("LPSSDVDK", "PLSSDVDK"))
     path = slot[..., POSTERIOR + 1].sum(2)
-    torch.testing.assert_close(whole[..., 19:21], torch.stack([path / 10, path / 8], -1))
+    torch.testing.assert_close(whole[..., INTERNAL - 2 : INTERNAL], torch.stack([path / 10, path / 8], -1))
     assert path[0, 0] > path[0, 1]  # where the proline stands is seen
 
 
