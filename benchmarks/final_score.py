@@ -18,6 +18,7 @@ from benchmarks.match_score import Examiner, each_once, fit, joined, measured_co
 from benchmarks.measured_heights import unseen_halves
 from benchmarks.spectrum_graph import predicted
 from data.vocabulary import PAD, VOCABULARY
+from model.decoding import DecodingSettings
 from model.evidence import SpectrumIndex
 from model.expected_heights import ExpectedHeights
 from model.final_score import WEIGHTS_FILE, FinalScore
@@ -40,7 +41,7 @@ class Finalists(Examiner):
     """
 
     def __init__(self, params: Params, match: MatchScore, asked: FinalScore) -> None:
-        super().__init__(params, match, asked, rounds=1)
+        super().__init__(params, match, asked, rounds=1, again=DecodingSettings().paths_again)
 
     def _asked_about(self, index: SpectrumIndex, gains: PathGains, own: Tensor, searching: bool) -> Tensor:
         graph = self._graph_answers(index)

@@ -105,12 +105,18 @@ class Examiner:
     score : finds the others.
     asked : whose features the questions have; None: that of the search.
     rounds : of the search for wrong peptides.
+    again : paths of a second reading of highly charged spectra that the search begins with, too.
     """
 
     def __init__(
-        self, params: Params, score: MatchScore, asked: MatchScore | None = None, rounds: int = _ROUNDS
+        self,
+        params: Params,
+        score: MatchScore,
+        asked: MatchScore | None = None,
+        rounds: int = _ROUNDS,
+        again: int = 0,
     ) -> None:
-        self.asked = asked or score
+        self.asked, self.again = asked or score, again
         self.judge = Judge(params)
         self.evidence = self.judge.evidence
         self.score, self.settings = score, DecodingSettings()
@@ -155,11 +161,11 @@ class Examiner:
         """What the search begins with, the best by either path score in front."""
         counts = self.settings.candidates, self.settings.paths
         plain, learned = (
-            decode(self.evidence, index, self.judge.slots, count).tokens
-            for decode, count in zip(self.decoders, counts, strict=True)
+            decode(self.evidence, index, self.judge.slots, count, again).tokens
+            for decode, count, again in zip(self.decoders, counts, (0, self.again), strict=True)
         )
         both = torch.stack([plain, learned[:, : plain.shape[1]]], 2).flatten(1, 2)
-        return each_once(torch.cat([both, learned[:, plain.shape[1] :]], 1), sum(counts))
+        return each_once(torch.cat([both, learned[:, plain.shape[1] :]], 1), sum(counts) + self.again)
 
     def _others(
         self, index: SpectrumIndex, gains: PathGains, own: Tensor, graph: Tensor, searching: bool
