@@ -10,7 +10,7 @@ What was asked in earlier rounds is asked again. The parameters name the measure
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from benchmarks.fitting import Material, arguments, keep, material
 from benchmarks.fragmentation import examples, fitted_to, some_predicted
 from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
 from data.batches import SpectrumSet
+from data.peaks import pack
 from data.settings import UniformNoise
 from data.splits import merged_sequence, sequence_hashes
 from data.vocabulary import PAD, VOCABULARY
@@ -46,6 +47,8 @@ _MEASURED_SHARE = 0.4
 _ROWS, _RATE, _WEIGHT_DECAY = 48, 3e-3, 0.1
 LIGHT = UniformNoise(noise_peaks=4, peak_dropout=0.12, peak_error_ppm=1.0, intensity_sigma=0.2)
 """Of further copies of the measured spectra: there are few."""
+_LEAST_KEPT, _FEWEST_PEAKS = 0.25, 20
+"""Of the peaks of such a copy: a spectrum that is published has between all of its peaks and its strongest ones."""
 
 
 @dataclass(frozen=True)
@@ -206,11 +209,24 @@ def halves(given: Material, params: Params) -> list[tuple[SpectrumSet, Fragmenta
 
 
 def measured_copies(spectra: SpectrumSet, copies: int, rng: np.random.Generator) -> list[Batch]:
-    """Measured spectra as they are, and further copies with light noise."""
-    found = measured(spectra)
+    """Measured spectra as they are, and further copies, thinned and with light noise."""
+    found, of_thinning = measured(spectra), rng.spawn(1)[0]
     for _ in range(copies - 1):
-        found += with_noise(spectra, LIGHT.settings(), rng.uniform(0.2, 1.0, len(spectra)), rng)
+        level = rng.uniform(0.2, 1.0, len(spectra))
+        found += with_noise(thinned(spectra, of_thinning), LIGHT.settings(), level, rng)
     return found
+
+
+def thinned(spectra: SpectrumSet, rng: np.random.Generator) -> SpectrumSet:
+    """Spectra of which only the strongest peaks were kept, as in many libraries: some share, by its logarithm."""
+    peaks = spectra.peaks
+    share = np.exp(rng.uniform(np.log(_LEAST_KEPT), 0.0, len(peaks)))
+    count = np.isfinite(peaks.mz).sum(1)
+    kept = np.minimum(np.maximum(np.round(share * count), _FEWEST_PEAKS), count)
+    order = np.argsort(-peaks.intensity, axis=1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), 1)
+    return replace(spectra, peaks=pack(peaks.mz, peaks.intensity, rank < kept[:, None], peaks))
 
 
 def begin(score: MatchScore, of: Iterable[Questions], seed: int) -> None:
