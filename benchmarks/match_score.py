@@ -23,6 +23,7 @@ from benchmarks.fragmentation import examples, fitted_to, some_predicted
 from benchmarks.spectrum_graph import Batch, Judge, measured, predicted, with_noise
 from data.batches import SpectrumSet
 from data.peaks import pack
+from data.preprocessing import rank_in_group
 from data.settings import UniformNoise
 from data.splits import merged_sequence, sequence_hashes
 from data.vocabulary import PAD, VOCABULARY
@@ -221,12 +222,10 @@ def thinned(spectra: SpectrumSet, rng: np.random.Generator) -> SpectrumSet:
     """Spectra of which only the strongest peaks were kept, as in many libraries: some share, by its logarithm."""
     peaks = spectra.peaks
     share = np.exp(rng.uniform(np.log(_LEAST_KEPT), 0.0, len(peaks)))
-    count = np.isfinite(peaks.mz).sum(1)
-    kept = np.minimum(np.maximum(np.round(share * count), _FEWEST_PEAKS), count)
-    order = np.argsort(-peaks.intensity, axis=1, kind="stable")
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), 1)
-    return replace(spectra, peaks=pack(peaks.mz, peaks.intensity, rank < kept[:, None], peaks))
+    there = np.isfinite(peaks.mz)
+    kept = np.maximum(np.round(share * there.sum(1)), _FEWEST_PEAKS)
+    rank = rank_in_group(np.zeros_like(peaks.mz), peaks.intensity, there)
+    return replace(spectra, peaks=pack(peaks.mz, peaks.intensity, there & (rank < kept[:, None]), peaks))
 
 
 def begin(score: MatchScore, of: Iterable[Questions], seed: int) -> None:

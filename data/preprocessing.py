@@ -33,12 +33,12 @@ def preprocess(peaks: PeakBatch, settings: PreprocessingSettings) -> PeakBatch:
     if settings.deisotope:
         keep &= ~_is_isotope(mz, np.where(keep, intensity, 0), settings.isotope_tolerance_ppm)
     window = np.where(keep, mz, 0) // settings.window_da
-    keep &= _rank_in_group(window, intensity, keep) < settings.peaks_per_window
-    keep &= _rank_in_group(np.zeros_like(mz), intensity, keep) < settings.max_peaks
+    keep &= rank_in_group(window, intensity, keep) < settings.peaks_per_window
+    keep &= rank_in_group(np.zeros_like(mz), intensity, keep) < settings.max_peaks
     return pack(mz, _scaled(intensity, base, settings.intensity_scaling), keep, peaks)
 
 
-def _rank_in_group(
+def rank_in_group(
     group: NDArray[np.float64], intensity: NDArray[np.float32], keep: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Rank by falling intensity of each kept peak within its group; groups ascend along a row. (batch, peaks)."""
