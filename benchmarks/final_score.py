@@ -13,22 +13,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.exchanged import exchanged
 from benchmarks.fitting import arguments, keep, material
-from benchmarks.match_score import Examiner, each_once, fit, joined, measured_copies, report
+from benchmarks.match_score import Examiner, Questions, copied, each_once, fit, joined, measured_copies, report
 from benchmarks.measured_heights import unseen_halves
 from benchmarks.spectrum_graph import predicted
+from data.batches import SpectrumSet
 from data.vocabulary import PAD, VOCABULARY
 from model.decoding import DecodingSettings
 from model.evidence import SpectrumIndex
 from model.expected_heights import ExpectedHeights
 from model.final_score import WEIGHTS_FILE, FinalScore
+from model.fragmentation import Fragmentation
 from model.hypothesis import peptides_at
 from model.match_score import SLOT_FEATURES, WHOLE_FEATURES, MatchScore, fitted_match_score
 from model.path_score import PathGains
 from tasks.params import Params, load_params
 
-_COPIES, _PREDICTED = 5, 6_000
-_UPDATES, _RATE, _WEIGHT_DECAY, _MEASURED_SHARE = 700, 2e-3, 0.3, 0.7
+_COPIES, _EXCHANGED_COPIES, _PREDICTED = 5, 3, 6_000
+_UPDATES, _RATE, _WEIGHT_DECAY, _MEASURED_SHARE = 1500, 2e-3, 0.3, 0.7
 
 
 class Finalists(Examiner):
@@ -68,6 +71,24 @@ def begun_from(match: MatchScore) -> FinalScore:
     return score.eval()
 
 
+def of_measured(
+    examiner: Finalists, halves: list[tuple[SpectrumSet, Fragmentation, ExpectedHeights]], rng: np.random.Generator
+) -> Questions:
+    """Questions of measured spectra and copies, each half with the predictors that were fitted to the other."""
+    asked, exact = [], ExpectedHeights(VOCABULARY)
+    for spectra, small, expected in halves:
+        examiner.asked.expected = expected
+        asked.append(examiner.ask(measured_copies(spectra, _COPIES, rng), expected=small))
+    of_exchange = rng.spawn(1)[0]
+    for spectra, small, expected in halves:
+        examiner.asked.expected = expected
+        for _ in range(_EXCHANGED_COPIES):
+            others = exchanged(spectra, exact, of_exchange)
+            asked.append(examiner.ask(copied(others, of_exchange, of_exchange), expected=small))
+    examiner.asked.expected = exact
+    return joined(asked)
+
+
 def main() -> None:
     """Fit, judge on other peptides, and write the weights if asked."""
     options = arguments(__doc__, WEIGHTS_FILE)
@@ -75,16 +96,13 @@ def main() -> None:
     rng = np.random.default_rng(params.seed)
     given, match = material(params, options.shards), fitted_match_score(VOCABULARY)
     score = begun_from(match)
-    examiner, of_halves = Finalists(params, match, score), []
-    for spectra, small, expected in unseen_halves(given, params):
-        score.expected = expected
-        of_halves.append(examiner.ask(measured_copies(spectra, _COPIES, rng), expected=small))
-    score.expected = ExpectedHeights(VOCABULARY)
+    examiner = Finalists(params, match, score)
+    asked_of_measured = of_measured(examiner, unseen_halves(given, params), rng)
     some = given.training.select(rng.permutation(len(given.training))[:_PREDICTED])
     of_predicted = joined(examiner.ask(batches) for batches in predicted(some, params, rng).values())
     fit(
         score,
-        joined(of_halves),
+        asked_of_measured,
         of_predicted,
         _UPDATES,
         params.seed,

@@ -213,9 +213,14 @@ def measured_copies(spectra: SpectrumSet, copies: int, rng: np.random.Generator)
     """Measured spectra as they are, and further copies, thinned and with light noise."""
     found, of_thinning = measured(spectra), rng.spawn(1)[0]
     for _ in range(copies - 1):
-        level = rng.uniform(0.2, 1.0, len(spectra))
-        found += with_noise(thinned(spectra, of_thinning), LIGHT.settings(), level, rng)
+        found += copied(spectra, of_thinning, rng)
     return found
+
+
+def copied(spectra: SpectrumSet, of_thinning: np.random.Generator, rng: np.random.Generator) -> list[Batch]:
+    """Spectra once more, thinned and with light noise."""
+    level = rng.uniform(0.2, 1.0, len(spectra))
+    return with_noise(thinned(spectra, of_thinning), LIGHT.settings(), level, rng)
 
 
 def thinned(spectra: SpectrumSet, rng: np.random.Generator) -> SpectrumSet:
