@@ -45,7 +45,7 @@ _LEAST_GAIN = 1e-9
 _FARTHEST = 10.0
 """Standard deviations from the mean; what lies farther says no more."""
 
-_FORMAT_VERSION = 15
+_FORMAT_VERSION = 16
 
 Floats = NDArray[np.float64]
 

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.final_score import Finalists, begun_from
+from benchmarks.final_score import Finalists, begun_from, of_measured
 from benchmarks.spectrum_graph import measured
 from data.batches import SpectrumSet
 from data.vocabulary import PAD, VOCABULARY
+from model.expected_heights import ExpectedHeights
+from model.fragmentation import fitted
 from model.match_score import fitted_match_score
 from tasks.params import load_params
 from tests.conftest import ladder
@@ -44,3 +46,17 @@ def test_nothing_is_asked_where_the_right_peptide_is_not_found(finalists):
     assert len(asked(finalists, misled).tokens) == 0
     both = asked(finalists, misled, seen)
     torch.testing.assert_close(both.tokens, asked(finalists, seen).tokens)
+
+
+def test_measured_spectra_are_asked_of_as_they_are_and_as_those_of_other_peptides(finalists):
+    exact = ExpectedHeights(VOCABULARY)
+    halves = [
+        (SpectrumSet.from_spectra([ladder(peptide)]), fitted(VOCABULARY), exact) for peptide in ("LPSSDVDK", "GAVTEEK")
+    ]
+    of = of_measured(finalists, halves, np.random.default_rng(0))
+    fronts = [VOCABULARY.decode(tokens).replace("I", "L") for tokens in of.tokens[:, 0].numpy()]
+    own = fronts.count("LPSSDVDK"), fronts.count("GAVTEEK")
+    assert min(own) > 1  # further copies
+    others = set(fronts) - {"LPSSDVDK", "GAVTEEK"}
+    assert others and {len(other) for other in others} <= {8, 7}
+    assert finalists.asked.expected is not exact and isinstance(finalists.asked.expected, ExpectedHeights)
